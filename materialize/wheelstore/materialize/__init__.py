@@ -1,0 +1,1 @@
+"""Environments made from the store: interpreters, venvs, plans, links."""

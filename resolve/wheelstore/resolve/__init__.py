@@ -1,0 +1,1 @@
+"""What to install: locks, indexes, selection, downloads."""
