@@ -1,0 +1,1 @@
+"""What several tests share: wheels built in memory, servers on loopback."""
