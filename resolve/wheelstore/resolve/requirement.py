@@ -1,0 +1,206 @@
+"""One requirement: a name with a specifier, a URL, a path; what it pins, if it pins anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wheelstore.resolve.pins import INDEX, IndexSource, NotPinned, Pin, Position, normalize
+from wheelstore.resolve.references import (
+    BadReference,
+    Reference,
+    is_reference,
+    parse_extras,
+    parse_reference,
+    split_marker,
+)
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+    from packaging.requirements import Requirement as Dependency
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+_NAME_AT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S)")
+_SINGLE_EQUALS = re.compile(r"(?<![=<>!~])=(?!=)")
+_EXCERPT = 40
+_LOCK_IT = "only a line with == and one version is a pin; 'store lock' writes such a file"
+_NAME_IT = "write it as 'NAME @ …'"
+
+
+class BadRequirement(ValueError):
+    """What is neither a dependency specifier (PEP 508) nor a URL or path that pip would take."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A line that need not name one version: a requirement of a file, or a constraint.
+
+    `pin` is what it says about its distribution (its version is None unless the line names one);
+    `specifier` is set where the line allows more than one version; `text` is the line, `read` the files
+    whose content decided what it means.
+    """
+
+    pin: Pin
+    text: str
+    specifier: SpecifierSet | None = None
+    read: tuple[Path, ...] = ()
+
+    @property
+    def settles(self) -> bool:
+        """Whether exactly one distribution satisfies the line."""
+        return self.pin.version is not None or not isinstance(self.pin.source, IndexSource)
+
+    def not_pinned(self) -> NotPinned:
+        """Return the error that this line is, if no constraint pins it."""
+        if "==" in self.text and ".*" in self.text:
+            reason = "is not pinned: a wildcard stands for many versions"
+        else:
+            reason = "is not pinned with =="
+        return NotPinned(self.pin.position, f"{self.text} {reason}", _LOCK_IT)
+
+
+def parse_requirement(
+    text: str,
+    *,
+    directory: Path,
+    editable: bool = False,
+    hashes: Iterable[str] = (),
+    config_settings: tuple[tuple[str, str], ...] = (),
+    position: Position,
+) -> Requirement:
+    """Read one requirement without its options; relative paths start at `directory`.
+
+    Raises:
+        BadRequirement: it does not parse, or contradicts itself.
+    """
+    try:
+        if _NAME_AT.match(text):
+            dependency = _parse_dependency(text)
+            reference = parse_reference(
+                dependency.url or "", directory=directory, editable=editable, name=dependency.name
+            )
+            extras, marker = parse_extras(",".join(dependency.extras)), dependency.marker
+        elif editable or is_reference(text):
+            location, condition = split_marker(text)
+            reference = parse_reference(location, directory=directory, editable=editable)
+            extras, marker = frozenset[str](), parse_marker(condition) if condition else None
+        else:
+            return _from_dependency(text, hashes=hashes, config_settings=config_settings, position=position)
+    except BadReference as error:
+        raise BadRequirement(str(error)) from None
+    if hashes and not reference.file:
+        raise BadRequirement(f"{reference.source} is no file and can have no hash")
+    pin = Pin(
+        name=_name_of(reference),
+        version=reference.version,
+        extras=reference.extras | extras,
+        marker=marker,
+        hashes=tuple(sorted({*hashes, *reference.hashes})),
+        source=reference.source,
+        config_settings=config_settings,
+        position=position,
+    )
+    return Requirement(pin=pin, text=text, read=reference.read)
+
+
+def _name_of(reference: Reference) -> NormalizedName:
+    if reference.name is None:
+        raise BadRequirement(f"the name of {reference.source} is not known without building it", _NAME_IT)
+    return reference.name
+
+
+@lru_cache(maxsize=4096)
+def parse_marker(text: str) -> Marker:
+    """Parse a marker (PEP 508) once per text: 77 µs each, and a lock repeats a handful.
+
+    Raises:
+        BadRequirement: it does not parse.
+    """
+    from packaging.markers import InvalidMarker, Marker
+
+    try:
+        return Marker(text)
+    except InvalidMarker as error:
+        raise BadRequirement(f"{text!r} is not a marker: {_condensed(error)}") from None
+
+
+def _from_dependency(
+    text: str,
+    *,
+    hashes: Iterable[str],
+    config_settings: tuple[tuple[str, str], ...],
+    position: Position,
+) -> Requirement:
+    dependency = _parse_dependency(text)
+    version = _exact_version(dependency, text)
+    pin = Pin(
+        name=normalize(dependency.name),
+        version=version,
+        extras=parse_extras(",".join(dependency.extras)),
+        marker=dependency.marker,
+        hashes=tuple(sorted(set(hashes))),
+        source=INDEX,
+        config_settings=config_settings,
+        position=position,
+    )
+    shown = text.partition(";")[0].rstrip()
+    return Requirement(pin=pin, text=shown, specifier=dependency.specifier if version is None else None)
+
+
+def _parse_dependency(text: str) -> Dependency:
+    from packaging.requirements import InvalidRequirement
+    from packaging.requirements import Requirement as Dependency
+
+    try:
+        return Dependency(text.rstrip("; \t"))
+    except InvalidRequirement as error:
+        hint = None
+        if text.endswith("\\"):
+            hint = "a space behind the backslash ends the line"
+        elif _SINGLE_EQUALS.search(text.partition(";")[0]):
+            hint = "= is no operator, did you mean ==?"
+        raise BadRequirement(f"{text!r} is not a requirement: {_condensed(error)}", hint) from None
+
+
+def _condensed(error: ValueError) -> str:
+    """Return packaging's message in one line: it draws the text and an arrow below."""
+    cause = error.__cause__
+    span, source = getattr(cause, "span", None), getattr(cause, "source", "")
+    if span is None:
+        return str(error).splitlines()[0]
+    rest = source[span[0] :].strip()
+    place = f"at {rest[:_EXCERPT]!r}" if rest else "at the end"
+    return f"{getattr(cause, 'message', error)} {place}"
+
+
+def _exact_version(dependency: Dependency, text: str) -> Version | None:
+    """Return the one version that the specifiers allow, None if they allow several (or other) versions."""
+    from packaging.version import InvalidVersion, Version
+
+    exact = [
+        each.version
+        for each in dependency.specifier
+        if each.operator == "===" or (each.operator == "==" and not each.version.endswith(".*"))
+    ]
+    try:
+        versions = [Version(each) for each in exact]
+    except InvalidVersion as error:
+        raise BadRequirement(f"{text!r} is not a requirement: {error}") from None
+    if len(dependency.specifier) <= 1:
+        return versions[0] if versions else None
+    for version in versions:
+        if dependency.specifier.contains(version, prereleases=True):
+            return version
+    if versions:
+        raise BadRequirement(f"{text!r} contradicts itself")
+    return None
