@@ -1,0 +1,1 @@
+"""Measure wheelstore beside its peers, paired and interleaved; `python benchmarks/run.py --help`."""

@@ -1,0 +1,166 @@
+"""What is measured: each scenario's contenders, and the budgets that the comparisons are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmarks import contests
+from benchmarks.harness import Contender, Measured, Runner, compete
+from benchmarks.sizes import fill_both
+from benchmarks.workshop import Workshop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A ratio that is reported, and the most it should be (None: it is for information)."""
+
+    against: str
+    limit: float | None = None
+    metric: str = "wall"
+    subject: str = "store"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One thing to measure. `measure` gets the number of rounds, by default `rounds`."""
+
+    name: str
+    title: str
+    rounds: int
+    measure: Callable[[Workshop, Runner, int], Measured]
+    comparisons: tuple[Comparison, ...]
+
+
+def timed(
+    contenders: Callable[[Workshop], Sequence[Contender]], *, sample_memory: bool = False
+) -> Callable[[Workshop, Runner, int], Measured]:
+    """The ordinary way to measure: let contenders compete."""
+
+    def measure(shop: Workshop, runner: Runner, rounds: int) -> Measured:
+        return compete(contenders(shop), rounds, runner, sample_memory=sample_memory)
+
+    return measure
+
+
+MEMORY = (
+    Comparison(against="uv", metric="tree", limit=1.5),
+    Comparison(against="uv", metric="peak", limit=1.5),
+)
+SIZES = (
+    Comparison(against="uv", metric="allocated", limit=0.9),
+    Comparison(against="uv", metric="apparent", limit=0.9),
+)
+
+SCENARIOS = (
+    Scenario(
+        name="warm",
+        title="New environment, 96 packages, warm",
+        rounds=15,
+        measure=timed(contests.warm("jupyter")),
+        comparisons=(
+            Comparison(against="uv", limit=0.8),
+            Comparison(against="uv hardlink", limit=1.0),
+            Comparison(against="pip"),
+        ),
+    ),
+    Scenario(
+        name="warm-small",
+        title="New environment, 42 packages, warm",
+        rounds=15,
+        measure=timed(contests.warm("trio-docs")),
+        comparisons=(
+            Comparison(against="uv", limit=0.8),
+            Comparison(against="uv hardlink", limit=1.0),
+            Comparison(against="pip"),
+        ),
+    ),
+    Scenario(
+        name="layered",
+        title="New layered environment, 96 packages, warm",
+        rounds=15,
+        measure=timed(contests.layered),
+        comparisons=(Comparison(subject="store layered", against="uv", limit=0.25),),
+    ),
+    Scenario(
+        name="bytecode",
+        title="New environment with bytecode, 96 packages, warm",
+        rounds=3,
+        measure=timed(contests.bytecode),
+        comparisons=(Comparison(against="uv", limit=0.05),),
+    ),
+    Scenario(
+        name="import",
+        title="First import in a new environment (store: with bytecode)",
+        rounds=7,
+        measure=timed(contests.first_import),
+        comparisons=(Comparison(against="uv", limit=0.5),),
+    ),
+    Scenario(
+        name="no-op",
+        title="Nothing to do, 96 packages",
+        rounds=40,
+        measure=timed(contests.same),
+        comparisons=(Comparison(against="uv", limit=1.0),),
+    ),
+    Scenario(
+        name="one-changed",
+        title="One package of 96 changed",
+        rounds=30,
+        measure=timed(contests.changed),
+        comparisons=(Comparison(against="uv", limit=1.5),),
+    ),
+    Scenario(
+        name="cold",
+        title="New environment, 96 packages, cold, index on loopback",
+        rounds=7,
+        measure=timed(contests.cold("jupyter")),
+        comparisons=(Comparison(against="uv", limit=1.0),),
+    ),
+    Scenario(
+        name="venv",
+        title="Empty environment",
+        rounds=30,
+        measure=timed(contests.creation),
+        comparisons=(Comparison(against="uv"), Comparison(against="venv")),
+    ),
+    Scenario(
+        name="start-up",
+        title="Start-up (--version)",
+        rounds=30,
+        measure=timed(contests.start_up),
+        comparisons=(Comparison(against="uv"), Comparison(against="pip")),
+    ),
+    Scenario(
+        name="memory-warm",
+        title="Peak memory, 96 packages, warm",
+        rounds=3,
+        measure=timed(contests.warm("jupyter", pip_rounds=0), sample_memory=True),
+        comparisons=MEMORY,
+    ),
+    Scenario(
+        name="memory-cold",
+        title="Peak memory, 96 packages, cold",
+        rounds=3,
+        measure=timed(contests.cold("jupyter"), sample_memory=True),
+        comparisons=MEMORY,
+    ),
+    Scenario(
+        name="size",
+        title="Disk space of store and cache, wheels of both locks",
+        rounds=1,
+        measure=fill_both,
+        comparisons=SIZES,
+    ),
+)
+
+
+def chosen(names: Iterable[str]) -> tuple[Scenario, ...]:
+    """The scenarios of these names, in the usual order; all if there are no names.
+
+    Raises:
+        KeyError: there is none of a name.
+    """
+    by_name = {scenario.name: scenario for scenario in SCENARIOS}
+    wanted = {name: by_name[name] for name in names}
+    return tuple(scenario for scenario in SCENARIOS if not wanted or scenario.name in wanted)

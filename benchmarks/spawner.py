@@ -1,0 +1,60 @@
+"""Start commands one after another and say what they used; a process of its own.
+
+On Linux the peak memory of a child starts at whatever its forking parent had resident, so the parent
+must be small: this module imports little, is run as `python -I -S`, and does nothing else. A request and
+its answer are one line of JSON each:
+
+    {"steps": [{"argv": [...], "environment": {...}}, ...], "output": path}
+    {"status": int, "failed": int|null, "wall": s, "user": s, "system": s, "peak": bytes}
+
+`wall` runs from the start of the first step to the end of the last, `peak` is that of the largest single
+process among the steps and their descendants; what the steps print goes to `output`. The first step that
+fails ends the request, and `failed` is its number.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, KiB on Linux
+
+
+def carry_out(request: dict[str, object]) -> dict[str, object]:
+    """Run the steps of one request."""
+    steps = request["steps"]
+    assert isinstance(steps, list)
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    user = system = 0.0
+    peak = status = 0
+    failed = None
+    started = time.perf_counter()
+    for number, step in enumerate(steps):
+        child = os.posix_spawn(step["argv"][0], step["argv"], step["environment"], file_actions=actions)
+        _, status, used = os.wait4(child, 0)
+        user += used.ru_utime
+        system += used.ru_stime
+        peak = max(peak, used.ru_maxrss * PEAK_UNIT)
+        if status:
+            failed = number
+            break
+    wall = time.perf_counter() - started
+    return {
+        "status": os.waitstatus_to_exitcode(status),
+        "failed": failed,
+        "wall": wall,
+        "user": user,
+        "system": system,
+        "peak": peak,
+    }
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(carry_out(json.loads(line))), flush=True)

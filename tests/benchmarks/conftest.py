@@ -1,0 +1,6 @@
+"""The benchmarks are not installed: import them from the checkout."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
