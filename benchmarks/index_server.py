@@ -158,8 +158,8 @@ async def serve_connection(index: Index, reader: asyncio.StreamReader, writer: a
             await send(respond(request, await index.find(request.path)), writer)
             if request.headers.get("connection", "").lower() == "close":
                 break
-    except (asyncio.IncompleteReadError, ConnectionError):
-        pass  # the client is done, or gone
+    except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        pass  # the client is done, or gone, or the server ends
     finally:
         writer.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from benchmarks.chart import Bar, Group, draw
 from benchmarks.harness import Measured
-from benchmarks.locks import with_previous_version
+from benchmarks.locks import release, with_previous_version
 from benchmarks.report import document, quantity, rows, table
 from benchmarks.scenarios import SCENARIOS, Comparison, Scenario, chosen
 from benchmarks.sizes import disk_usage
@@ -150,6 +150,10 @@ def test_one_pin_goes_back_to_the_release_before() -> None:
     changed = with_previous_version(LOCK, "abc", files)
     pin = "abc==3.9 ; python_version >= '3.11' \\\n    --hash=sha256:abc-3.9-py3-"
     assert changed == LOCK.replace(LOCK[LOCK.index("abc==") : LOCK.index("\n    # via")], pin)
+
+
+def test_releases_compare_by_numbers() -> None:
+    assert release("3.9") < release("3.10") == release("3.10.0") < release("3.10.1")
 
 
 def test_a_pin_without_a_release_before_it_is_an_error() -> None:
