@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelstore.resolve.pins import Conflict, IndexSource, LockError, Pin
-from wheelstore.resolve.requirement import Requirement
 
 if TYPE_CHECKING:
     from packaging.version import Version
+
+    from wheelstore.resolve.requirement import Requirement
 
 
 def constrain(pin: Pin, constraints: Iterable[Requirement]) -> Pin:

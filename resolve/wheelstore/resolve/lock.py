@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wheelstore.resolve.constraints import apply_constraints
 from wheelstore.resolve.coverage import Coverage, LockTarget
@@ -26,11 +27,13 @@ from wheelstore.resolve.pins import (
     VcsSource,
     raise_all,
 )
-from wheelstore.resolve.pylock import PylockContents, is_pylock, read_pylock
-from wheelstore.resolve.requirement import Requirement
 from wheelstore.resolve.requirements_lines import Variables
 from wheelstore.resolve.requirements_options import LockOptions
-from wheelstore.resolve.requirements_txt import RequirementsReader
+from wheelstore.resolve.requirements_txt import RequirementsReader, is_pylock
+
+if TYPE_CHECKING:
+    from wheelstore.resolve.pylock import PylockContents
+    from wheelstore.resolve.requirement import Requirement
 
 __all__ = [
     "INDEX",
@@ -171,6 +174,8 @@ def read_lock(
 
 
 def _take_pylock(path: Path, reader: RequirementsReader) -> PylockContents | None:
+    from wheelstore.resolve.pylock import read_pylock
+
     data = reader.load(path)
     if data is None:
         return None

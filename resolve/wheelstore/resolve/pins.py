@@ -31,6 +31,11 @@ def normalize(name: str) -> NormalizedName:
     return _SEPARATORS.sub("-", name).lower()  # type: ignore[return-value]
 
 
+def parse_extras(text: str) -> frozenset[str]:
+    """Return the normalized names of `a, b`."""
+    return frozenset(normalize(extra.strip()) for extra in text.split(",") if extra.strip())
+
+
 def hide_credentials(text: str) -> str:
     """Return `text` without what stands before the `@` of the URLs in it."""
     return _CREDENTIALS.sub("", text)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelstore.resolve.coverage import Coverage
 from wheelstore.resolve.pins import (
@@ -29,25 +28,18 @@ from wheelstore.resolve.references import named_by
 if TYPE_CHECKING:
     from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
 
-_NAME = re.compile(r"pylock\.(?:.+\.)?toml")
 _PACKAGES = re.compile(r"^[ \t]*\[\[[ \t]*[\"']?packages[\"']?[ \t]*\]\]", re.MULTILINE)
 _LINE_OF_TOML_ERROR = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _PACKAGE_INDEX = re.compile(r"packages\[(\d+)\]")
 _SUPPORTED = "1.0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PylockContents:
+class PylockContents(NamedTuple):
     """One lock file: its pins, whom they are for, and what a user should be told about it."""
 
     pins: tuple[Pin, ...]
     coverage: Coverage
     warnings: tuple[str, ...] = ()
-
-
-def is_pylock(filename: str) -> bool:
-    """Tell whether a file of this name is a PEP 751 lock."""
-    return _NAME.fullmatch(filename) is not None
 
 
 def read_pylock(path: Path, data: bytes) -> PylockContents:

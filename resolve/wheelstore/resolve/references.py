@@ -18,6 +18,7 @@ from wheelstore.resolve.pins import (
     VcsSource,
     checked_hash,
     normalize,
+    parse_extras,
 )
 
 if TYPE_CHECKING:
@@ -87,11 +88,6 @@ def split_marker(text: str) -> tuple[str, str]:
         return (text[: match.start()], text[match.end() :]) if match else (text, "")
     reference, _, marker = text.partition(";")
     return reference.rstrip(), marker.strip()
-
-
-def parse_extras(text: str) -> frozenset[str]:
-    """Return the normalized names of `a, b`."""
-    return frozenset(normalize(extra.strip()) for extra in text.split(",") if extra.strip())
 
 
 def parse_reference(text: str, *, directory: Path, editable: bool = False, name: str | None = None) -> Reference:

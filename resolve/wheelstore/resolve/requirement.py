@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelstore.resolve.pins import INDEX, IndexSource, NotPinned, Pin, Position, normalize
+from wheelstore.resolve.coverage import BadMarker, condensed, parse_marker
+from wheelstore.resolve.pins import INDEX, IndexSource, NotPinned, Pin, Position, normalize, parse_extras
 from wheelstore.resolve.references import (
     BadReference,
     Reference,
     is_reference,
-    parse_extras,
     parse_reference,
     split_marker,
 )
 
 if TYPE_CHECKING:
-    from packaging.markers import Marker
     from packaging.requirements import Requirement as Dependency
     from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 _NAME_AT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S)")
 _SINGLE_EQUALS = re.compile(r"(?<![=<>!~])=(?!=)")
-_EXCERPT = 40
 _LOCK_IT = "only a line with == and one version is a pin; 'store lock' writes such a file"
 _NAME_IT = "write it as 'NAME @ …'"
 
@@ -96,7 +93,7 @@ def parse_requirement(
             extras, marker = frozenset[str](), parse_marker(condition) if condition else None
         else:
             return _from_dependency(text, hashes=hashes, config_settings=config_settings, position=position)
-    except BadReference as error:
+    except (BadReference, BadMarker) as error:
         raise BadRequirement(str(error)) from None
     if hashes and not reference.file:
         raise BadRequirement(f"{reference.source} is no file and can have no hash")
@@ -117,21 +114,6 @@ def _name_of(reference: Reference) -> NormalizedName:
     if reference.name is None:
         raise BadRequirement(f"the name of {reference.source} is not known without building it", _NAME_IT)
     return reference.name
-
-
-@lru_cache(maxsize=4096)
-def parse_marker(text: str) -> Marker:
-    """Parse a marker (PEP 508) once per text: 77 µs each, and a lock repeats a handful.
-
-    Raises:
-        BadRequirement: it does not parse.
-    """
-    from packaging.markers import InvalidMarker, Marker
-
-    try:
-        return Marker(text)
-    except InvalidMarker as error:
-        raise BadRequirement(f"{text!r} is not a marker: {_condensed(error)}") from None
 
 
 def _from_dependency(
@@ -169,18 +151,7 @@ def _parse_dependency(text: str) -> Dependency:
             hint = "a space behind the backslash ends the line"
         elif _SINGLE_EQUALS.search(text.partition(";")[0]):
             hint = "= is no operator, did you mean ==?"
-        raise BadRequirement(f"{text!r} is not a requirement: {_condensed(error)}", hint) from None
-
-
-def _condensed(error: ValueError) -> str:
-    """Return packaging's message in one line: it draws the text and an arrow below."""
-    cause = error.__cause__
-    span, source = getattr(cause, "span", None), getattr(cause, "source", "")
-    if span is None:
-        return str(error).splitlines()[0]
-    rest = source[span[0] :].strip()
-    place = f"at {rest[:_EXCERPT]!r}" if rest else "at the end"
-    return f"{getattr(cause, 'message', error)} {place}"
+        raise BadRequirement(f"{text!r} is not a requirement: {condensed(error)}", hint) from None
 
 
 def _exact_version(dependency: Dependency, text: str) -> Version | None:

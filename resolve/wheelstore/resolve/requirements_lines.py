@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 # What str.splitlines() takes for the end of a line, and with it pip.
 LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
@@ -35,8 +35,7 @@ _BYTE_ORDER_MARKS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogicalLine:
+class LogicalLine(NamedTuple):
     """Physical lines joined at their trailing backslashes, without comments.
 
     `number` is the first physical line's, from 1; `text` is stripped and still unexpanded.
@@ -54,16 +53,16 @@ class LogicalLine:
         return self.number
 
 
-@dataclass(slots=True)
 class Variables:
     """Expands `${NAME}` as pip does: upper case only; what is unset or empty stays as written.
 
     `names` collects every name that was looked up, since setting one later would change what a file says.
     """
 
-    environ: Mapping[str, str]
-    names: set[str] = field(default_factory=set)
-    _values: dict[str, str] = field(default_factory=dict)
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.names: set[str] = set()
+        self._environ = environ
+        self._values: dict[str, str] = {}
 
     def expand(self, text: str) -> str:
         """Return `text` with the variables that are set replaced."""
@@ -71,7 +70,7 @@ class Variables:
             return text
         for name in dict.fromkeys(_VARIABLE.findall(text)):
             self.names.add(name)
-            value = self.environ.get(name)
+            value = self._environ.get(name)
             if value:
                 self._values[name] = value
                 text = text.replace(f"${{{name}}}", value)

@@ -168,21 +168,18 @@ class LockOptions:
         return name in self.no_binary or ALL not in self.only_binary
 
 
-@dataclass(slots=True, kw_only=True)
 class OptionsSoFar:
     """`LockOptions` while the files are read, in their order."""
 
-    require_hashes: bool = False
-    no_require_hashes: bool = False
-    _index_url: str | None = None
-    _extra_index_urls: list[str] = field(default_factory=list)
-    _no_index: bool = False
-    _find_links: list[str] = field(default_factory=list)
-    _trusted_hosts: list[str] = field(default_factory=list)
-    _no_binary: set[str] = field(default_factory=set)
-    _only_binary: set[str] = field(default_factory=set)
-    _prefer_binary: bool = False
-    _pre: bool = False
+    def __init__(self) -> None:
+        self.require_hashes = self.no_require_hashes = False
+        self._index_url: str | None = None
+        self._extra_index_urls: list[str] = []
+        self._find_links: list[str] = []
+        self._trusted_hosts: list[str] = []
+        self._no_binary: set[str] = set()
+        self._only_binary: set[str] = set()
+        self._no_index = self._prefer_binary = self._pre = False
 
     def add(self, name: str, value: str) -> None:
         """Take one option that speaks for the whole lock; what matters only to a solver is dropped."""

@@ -9,35 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from wheelstore.resolve.pins import LockError, LockInput, Pin, Position, checked_hash, normalize
-from wheelstore.resolve.pylock import is_pylock
-from wheelstore.resolve.references import BadReference, parse_extras, path_of
-from wheelstore.resolve.requirement import (
-    BadRequirement,
-    Requirement,
-    parse_marker,
-    parse_requirement,
-)
-from wheelstore.resolve.requirements_lines import (
-    LINE_ENDS,
-    LogicalLine,
-    Variables,
-    decode,
-    split_options,
-    take_line,
-)
-from wheelstore.resolve.requirements_options import (
-    FORMAT_OPTIONS,
-    REQUIREMENT_OPTIONS,
-    BadOption,
-    Option,
-    OptionsSoFar,
-    parse_options,
-)
+from wheelstore.resolve.pins import LockError, LockInput, Pin, Position, normalize, parse_extras
+from wheelstore.resolve.requirements_lines import LINE_ENDS, LogicalLine, Variables, decode, take_line
+from wheelstore.resolve.requirements_options import Option, OptionsSoFar
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+
+    from wheelstore.resolve.requirement import Requirement
 
 STDIN = "<stdin>"
 
@@ -52,34 +34,19 @@ _COMMON = re.compile(
     r" ?== ?(?P<version>[0-9][A-Za-z0-9.!+]*)"
     r"(?: *; *(?P<marker>[A-Za-z(\"'][ !\"%-\[\]-~]*?))?"
     rf"(?P<hashes>(?: +(?:\\\r?\n *)?--hash={_HASH})*)"
-    r" *(?: #[^\\\x00-\x08\x0a-\x1f\x7f-\uffff]*)?(?:\r?\n|\Z)"
+    r" *(?: #[\t -\[\]-~]*)?(?:\r?\n|\Z)"
 )
-_EDITABLE = re.compile(r"(?:-e\s*|--editable(?:\s*=\s*|\s+))(?=[^\s=])")
 _REMOTE = re.compile(r"https?:", re.IGNORECASE)
 _ENCODING_HINT = "a first line '# -*- coding: latin-1 -*-' names another encoding"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _File(NamedTuple):
     """The file being read: its name in messages, where its includes start, what includes it."""
 
     name: str
     directory: Path
     chain: tuple[str, ...]
     constraint: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """A logical line on its way: expanded, with the options behind its requirement."""
-
-    file: _File
-    source: LogicalLine
-    options: tuple[Option, ...] = ()
-
-    @property
-    def position(self) -> Position:
-        return Position(self.file.name, self.source.number)
 
 
 class RequirementsReader:
@@ -110,14 +77,12 @@ class RequirementsReader:
         data = self.load(path)
         if data is not None:
             chain = (os.path.abspath(path),)
-            file = _File(name=str(path), directory=path.parent, chain=chain, constraint=False)
-            self._read_text(data, file)
+            self._read_text(data, _File(str(path), path.parent, chain, constraint=False))
 
     def read_stdin(self, data: bytes) -> None:
         """Read what came on standard input; its includes start at the reader's directory."""
         self._record(Path("-"), data)
-        file = _File(name=STDIN, directory=self._directory, chain=(STDIN,), constraint=False)
-        self._read_text(data, file)
+        self._read_text(data, _File(STDIN, self._directory, (STDIN,), constraint=False))
 
     def load(self, path: Path) -> bytes | None:
         """Return a file's bytes and note it among the inputs; None (and an error) if it cannot be read."""
@@ -168,81 +133,51 @@ class RequirementsReader:
                 line, end = take_line(text, end, number)
                 number += len(line.physical)
                 if line.text:
-                    self._take(_Line(file=file, source=line))
-
-    # The common line
+                    self._take(line, file)
 
     def _take_common(self, match: re.Match[str], position: Position, file: _File) -> bool:
         """Take a line that `_COMMON` matched, or leave it to the long way (and its messages)."""
-        from packaging.version import InvalidVersion, Version
+        from packaging.version import Version
 
         name, extras, version, marker, hashes = match.groups()
-        if marker and " -" in marker:  # begins the options, wherever it stands
+        if file.constraint or (marker and " -" in marker):  # options begin there, wherever it stands
             return False
         try:
             pin = Pin(
                 name=normalize(name),
                 version=Version(version),
                 extras=parse_extras(extras) if extras else frozenset(),
-                marker=parse_marker(marker) if marker else None,
+                marker=_marker(marker) if marker else None,
                 hashes=tuple(sorted(set(_HASHES.findall(hashes)))) if hashes else (),
                 position=position,
             )
-        except (InvalidVersion, BadRequirement):
+        except ValueError:
             return False
-        if file.constraint:
-            if extras:
-                return False
-            self._keep(Requirement(pin=pin, text=f"{name}=={version}"), file)
-        else:
-            self.pins.append(pin)
+        self.pins.append(pin)
         if hashes and self.hashed is None:
             self.hashed = position
         return True
 
-    # The long way
+    def _take(self, line: LogicalLine, file: _File) -> None:
+        """Take any line, the long way."""
+        from wheelstore.resolve.statements import parse_statement  # most locks never need it
 
-    def _take(self, line: _Line) -> None:
-        text = self._variables.expand(line.source.text)
-        editable = _EDITABLE.match(text)
-        try:
-            requirement, option_text = split_options(text[editable.end() :] if editable else text)
-            options, words = parse_options(option_text)
-            if words:
-                raise BadOption(f"unexpected {words[0]!r} behind {option_text.split()[0]}", words[0])
-            line = _Line(file=line.file, source=line.source, options=tuple(options))
-            if requirement:
-                self._take_requirement(requirement, line, editable=editable is not None)
-            else:
-                self._take_options(line)
-        except BadOption as error:
-            word = self._variables.conceal(error.word)
-            at = Position(line.file.name, line.source.line_of(word))
-            self._fail(at, str(error), error.hint)
-        except BadRequirement as error:
-            self._fail(line.position, str(error), error.hint)
-
-    def _take_requirement(self, text: str, line: _Line, *, editable: bool) -> None:
-        for option in line.options:
-            if option.name in FORMAT_OPTIONS:
-                self.options.add(option.name, option.value)
-            elif option.name not in REQUIREMENT_OPTIONS:
-                raise BadOption(f"--{option.name} has to stand on a line of its own", option.written)
-        if editable:
-            text = _unquoted(text)
-            if line.file.constraint:
-                raise BadRequirement("a constraint cannot be editable")
-        requirement = parse_requirement(
-            text,
+        position = Position(file.name, line.number)
+        statement = parse_statement(
+            self._variables.expand(line.text),
             directory=self._directory,
-            editable=editable,
-            hashes=self._hashes(line),
-            config_settings=_config_settings(line.options),
-            position=line.position,
+            constraint=file.constraint,
+            position=position,
         )
-        if line.file.constraint and requirement.pin.extras:
-            raise BadRequirement("a constraint cannot have extras")
-        self._keep(requirement, line.file)
+        if statement.hashed and self.hashed is None:
+            self.hashed = position
+        for flaw in statement.flaws:
+            at = line.line_of(self._variables.conceal(flaw.word))
+            self._fail(Position(file.name, at), flaw.message, flaw.hint)
+        for option in statement.options:
+            self._take_option(option, position, file)
+        if statement.requirement is not None:
+            self._keep(statement.requirement, file)
 
     def _keep(self, requirement: Requirement, file: _File) -> None:
         for path in requirement.read:
@@ -254,77 +189,39 @@ class RequirementsReader:
         else:
             self.unpinned.append(requirement)
 
-    def _hashes(self, line: _Line) -> list[str]:
-        hashes: list[str] = []
-        for option in line.options:
-            if option.name != "hash":
-                continue
-            self.hashed = self.hashed or line.position
-            algorithm, colon, digest = option.value.partition(":")
-            try:
-                if not colon:
-                    raise ValueError(f"{option.value!r} is no hash: write --hash=sha256:DIGEST")
-                hashes.append(checked_hash(algorithm, digest))
-            except ValueError as error:
-                at = line.source.line_of(option.written)
-                self._fail(Position(line.file.name, at), str(error))
-        return hashes
+    def _take_option(self, option: Option, position: Position, file: _File) -> None:
+        match option.name:
+            case "requirement" | "constraint":
+                self._include(option, position, file)
+            case "find-links":
+                self.options.add("find-links", _beside(option.value, file.directory))
+            case name:
+                self.options.add(name, option.value)
 
-    def _take_options(self, line: _Line) -> None:
-        for option in line.options:
-            match option.name:
-                case "requirement":
-                    self._include(option.value, line, constraint=False)
-                case "constraint":
-                    self._include(option.value, line, constraint=True)
-                case "editable":
-                    rest = tuple(each for each in line.options if each is not option)
-                    alone = _Line(file=line.file, source=line.source, options=rest)
-                    self._take_requirement(option.value, alone, editable=True)
-                    return
-                case "find-links":
-                    self.options.add("find-links", _beside(option.value, line.file.directory))
-                case name if name in REQUIREMENT_OPTIONS:
-                    raise BadOption(
-                        f"--{name} belongs to no requirement (a comment line ends the line above it)",
-                        option.written,
-                    )
-                case name:
-                    self.options.add(name, option.value)
+    def _include(self, option: Option, position: Position, file: _File) -> None:
+        from wheelstore.resolve.references import BadReference, path_of
 
-    def _include(self, target: str, line: _Line, *, constraint: bool) -> None:
+        constraint, target = option.name == "constraint", option.value
         spelled = f"{'-c' if constraint else '-r'} {target}"
         if _REMOTE.match(target):
-            self._fail(line.position, f"{spelled}: a file at a URL is not read; download it first")
+            self._fail(position, f"{spelled}: a file at a URL is not read, download it first")
             return
         try:
             local = path_of(target) if target.lower().startswith("file:") else target
-        except BadReference as error:
-            self._fail(line.position, f"{spelled}: {error}")
+            path = Path(os.path.normpath(file.directory / local))
+            resolved = os.path.abspath(path)
+            if resolved in file.chain:
+                raise BadReference("the file includes itself")
+            if is_pylock(path.name):
+                raise BadReference("a pylock.toml cannot be included")
+            data = path.read_bytes()
+        except (BadReference, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            self._fail(position, f"{spelled}: {reason or error}")
             return
-        path = Path(os.path.normpath(line.file.directory / local))
-        resolved = os.path.abspath(path)
-        if is_pylock(path.name):
-            self._fail(line.position, f"{spelled}: a pylock.toml cannot be included")
-        elif resolved in line.file.chain:
-            self._fail(line.position, f"{spelled}: the file includes itself")
-        else:
-            try:
-                data = path.read_bytes()
-            except OSError as error:
-                self._fail(line.position, f"{spelled}: {error.strerror or error}")
-                return
-            chain = (*line.file.chain, resolved)
-            file = _File(name=str(path), directory=path.parent, chain=chain, constraint=constraint)
-            self._record(path, data)
-            self._read_text(data, file)
-
-
-def _unquoted(text: str) -> str:
-    """Return what stands behind `-e` without the shell's quotes around the reference."""
-    quote = text[0]
-    end = text.find(quote, 1) if quote in "'\"" else -1
-    return text[1:end] + text[end + 1 :] if end > 0 else text
+        self._record(path, data)
+        chain = (*file.chain, resolved)
+        self._read_text(data, _File(str(path), path.parent, chain, constraint))
 
 
 def _beside(location: str, directory: Path) -> str:
@@ -333,12 +230,12 @@ def _beside(location: str, directory: Path) -> str:
     return str(beside) if "://" not in location and beside.exists() else location
 
 
-def _config_settings(options: Iterable[Option]) -> tuple[tuple[str, str], ...]:
-    settings: list[tuple[str, str]] = []
-    for option in options:
-        if option.name == "config-settings":
-            key, equals, value = option.value.partition("=")
-            if not equals:
-                raise BadOption(f"--config-settings wants KEY=VALUE, not {option.value!r}", option.written)
-            settings.append((key, value))
-    return tuple(settings)
+def is_pylock(filename: str) -> bool:
+    """Tell whether a file of this name is in the other format (PEP 751)."""
+    return filename == "pylock.toml" or (filename.startswith("pylock.") and filename.endswith(".toml"))
+
+
+def _marker(text: str) -> Marker:
+    from wheelstore.resolve.coverage import parse_marker
+
+    return parse_marker(text)
