@@ -13,17 +13,14 @@ BAR, GAP, GROUP_GAP, HEADING = 18, 5, 20, 22
 TOP = 16
 
 STYLE = """
-    text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #24292f }
+    text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #6e7781 }
     .title { font-weight: 600 }
     .value { font-variant-numeric: tabular-nums }
-    .store { fill: #1a7f5a }
-    .peer { fill: #9aa4af }
-    @media (prefers-color-scheme: dark) {
-      text { fill: #e6edf3 }
-      .store { fill: #3fb984 }
-      .peer { fill: #66707b }
-    }
-"""
+    .store { fill: #2a9d72 }
+    .peer { fill: #8b949e }
+    @media (prefers-color-scheme: light) { text { fill: #24292f } }
+    @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .peer { fill: #6b7580 } }
+"""  # the first lines must do on any page: not every renderer knows @media
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
