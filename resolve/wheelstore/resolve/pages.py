@@ -1,0 +1,124 @@
+"""Digested pages: what a Simple API page said, in compact rows that are read one group at a time.
+
+A digest is one blob: a JSON header line, then one JSON array of rows per group. An index page is grouped
+by version, a find-links page by project. Reading one version of 2,000 touches the header and a few hundred
+bytes: 0.3 ms for botocore's 4,984 files, where the page itself takes 20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from wheelstore.resolve.filenames import projects_of, public_key, version_of
+from wheelstore.resolve.simple import IndexFile
+
+FORMAT = 1
+"""Changes with the layout, so that what an older program remembered is read anew."""
+
+_LITERAL = " "  # begins a stored URL that is not prefix + directory + filename; no URL begins so
+
+
+def digest_by_version(files: Iterable[IndexFile], project: str) -> bytes:
+    """Digest an index page; files of other projects and files without a valid version are left out.
+
+    The groups are public versions: a file of ``1.0+cpu`` is in the group of ``1.0``.
+    """
+
+    def key(file: IndexFile) -> tuple[str, ...]:
+        version = version_of(file.filename, project)
+        found = public_key(version) if version is not None else None
+        return (found,) if found is not None else ()
+
+    return _digest(files, key)
+
+
+def digest_by_project(files: Iterable[IndexFile]) -> bytes:
+    """Digest a find-links page; a file that could belong to several projects is in each one's group."""
+    return _digest(files, lambda file: projects_of(file.filename))
+
+
+def _digest(files: Iterable[IndexFile], keys_of: Callable[[IndexFile], tuple[str, ...]]) -> bytes:
+    kept = [(file, keys) for file in files if (keys := keys_of(file))]
+    prefix = _common_directory([file.url for file, _ in kept])
+    groups: dict[str, list[list[Any]]] = {}
+    for file, keys in kept:
+        row = _row(file, len(prefix))
+        for key in keys:
+            groups.setdefault(key, []).append(row)
+    header: list[Any] = [FORMAT, prefix, []]
+    segments: list[bytes] = []
+    for key, rows in groups.items():
+        segments.append(orjson.dumps(rows))
+        header[2].append((key, len(segments[-1])))
+    return b"".join([orjson.dumps(header), b"\n", *segments])
+
+
+def _common_directory(urls: Sequence[str]) -> str:
+    first, last = min(urls, default=""), max(urls, default="")
+    end = next((at for at, letter in enumerate(first) if last[at : at + 1] != letter), len(first))
+    return first[: first.rfind("/", 0, end) + 1]
+
+
+def _row(file: IndexFile, prefix: int) -> list[Any]:
+    """Turn a file into its row, without the nothing at its end and without repeating its name in its URL."""
+    url = file.url[prefix:]
+    if url.endswith("/" + file.filename) or url == file.filename:
+        url = url[: -len(file.filename)]
+    else:
+        url = _LITERAL + file.url
+    row = [
+        file.filename,
+        url,
+        [text[7:] if text.startswith("sha256:") else text for text in file.hashes],
+        *file[3:],
+    ]
+    while row[-1] is None:
+        row.pop()
+    return row
+
+
+class Page:
+    """A digested page, opened; groups are decoded when they are asked for."""
+
+    __slots__ = ("_blob", "_groups", "_prefix")
+
+    def __init__(self, blob: bytes) -> None:
+        """Open a digest; raises `ValueError` for one of another format."""
+        end = blob.find(b"\n") + 1
+        if not blob.startswith(b"[%d," % FORMAT) or not end:
+            raise ValueError("not a digested page of this format")
+        _, self._prefix, groups = orjson.loads(blob[:end])
+        self._blob = blob
+        self._groups: dict[str, tuple[int, int]] = {}
+        for key, length in groups:
+            self._groups[key] = (end, end + length)
+            end += length
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The groups' keys (`public_key`s, or project names), in the page's order."""
+        return tuple(self._groups)
+
+    def group(self, key: str) -> tuple[IndexFile, ...]:
+        """The files of one version (or project), in the page's order; none for an unknown one."""
+        if key not in self._groups:
+            return ()
+        start, end = self._groups[key]
+        return tuple([self._file(row) for row in orjson.loads(self._blob[start:end])])
+
+    def files(self) -> tuple[IndexFile, ...]:
+        """Every file, grouped."""
+        return tuple([file for key in self._groups for file in self.group(key)])
+
+    def _file(self, row: list[Any]) -> IndexFile:
+        filename, url, hashes = row[:3]
+        full = url[1:] if url.startswith(_LITERAL) else f"{self._prefix}{url}{filename}"
+        return IndexFile(
+            filename,
+            full,
+            tuple([text if ":" in text else "sha256:" + text for text in hashes]),
+            *row[3:],
+        )
