@@ -167,9 +167,7 @@ class IndexServer(LoopbackServer):
         if path.startswith("/files/"):
             return self._file(path.removeprefix("/files/"))
         if path.startswith("/simple/"):
-            return self._page(
-                path.removeprefix("/simple/"), as_json=JSON_TYPE in accept and not self.html_only
-            )
+            return self._page(path.removeprefix("/simple/"), as_json=JSON_TYPE in accept and not self.html_only)
         return _NOT_FOUND
 
     def _file(self, filename: str) -> Answer:
@@ -225,9 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.entry = LoggedRequest(
-            method=self.command, path=path, range=headers.get("range"), headers=headers
-        )
+        self.entry = LoggedRequest(method=self.command, path=path, range=headers.get("range"), headers=headers)
         fault = self.index.record(self.entry)
         if fault.drop:
             self._cut(reset=fault.reset)
@@ -272,14 +268,10 @@ class _Handler(BaseHTTPRequestHandler):
             elif self.index.ranges and (wanted := self._wanted(size, headers)) is not None:
                 first, last = wanted
                 status = 206 if first < last else 416
-                headers["Content-Range"] = (
-                    f"bytes {first}-{last - 1}/{size}" if first < last else f"bytes */{size}"
-                )
+                headers["Content-Range"] = f"bytes {first}-{last - 1}/{size}" if first < last else f"bytes */{size}"
         length = last - first
         if status != 304:
-            headers["Content-Length"] = str(
-                fault.content_length if fault.content_length is not None else length
-            )
+            headers["Content-Length"] = str(fault.content_length if fault.content_length is not None else length)
         self.entry.status = status
         self.send_response(status)
         for name, value in headers.items():

@@ -146,9 +146,7 @@ def project_html(project: str, files: list[IndexedFile], options: PageOptions) -
 
 def _file_html(file: IndexedFile, options: PageOptions) -> str:
     claimed = options.claimed_sha256.get(file.filename, file.sha256)
-    attributes = {
-        "href": options.files_url + quote(file.filename) + (f"#sha256={claimed}" if claimed else "")
-    }
+    attributes = {"href": options.files_url + quote(file.filename) + (f"#sha256={claimed}" if claimed else "")}
     if file.requires_python is not None:
         attributes["data-requires-python"] = file.requires_python
     if file.filename in options.yanked:
