@@ -227,7 +227,7 @@ def compete(contenders: Sequence[Contender], rounds: int, runner: Runner, *, sam
                 continue
             try:
                 runner.run(contender.setup(number))
-                os.sync()  # what an earlier command left to be written must not slow this one
+                settle()  # what an earlier command left to be written must not slow this one
                 used = runner.run(contender.steps(number), sample_memory=sample_memory)
             except ContenderError as failure:
                 measured.failures[contender.name] = str(failure)
@@ -241,6 +241,12 @@ def compete(contenders: Sequence[Contender], rounds: int, runner: Runner, *, sam
                 **({"tree": used.tree} if used.tree else {}),
             )
     return measured
+
+
+def settle() -> None:
+    """Wait until the system has written what it holds back, where that can be asked for."""
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 def prepared(contender: Contender, runner: Runner, measured: Measured) -> bool:
