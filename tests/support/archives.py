@@ -44,7 +44,7 @@ class Fields(TypedDict, total=False):
 
 
 class EndFields(TypedDict, total=False):
-    """Fields of the end-of-central-directory records (both, where there is a zip64 one)."""
+    """Fields of an end-of-central-directory record; `place` is where the locator says that the zip64 one is."""
 
     disk: int
     central_disk: int
@@ -53,6 +53,7 @@ class EndFields(TypedDict, total=False):
     size: int
     offset: int
     comment_size: int
+    place: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -158,9 +159,7 @@ class RawArchive:
                 central += _central_header(entry, fields)
                 count += 1
         out += self.before_central
-        true = EndFields(
-            disk=0, central_disk=0, entries_here=count, entries=count, size=len(central), offset=len(out)
-        )
+        true = EndFields(disk=0, central_disk=0, entries_here=count, entries=count, size=len(central), offset=len(out))
         out += central + self.before_end
         out += self._end_records(true, len(out))
         return bytes(out) + self.suffix
@@ -179,7 +178,7 @@ class RawArchive:
                 b"PK\x06\x06", 44, 45, 45, long["disk"], long["central_disk"],
                 long["entries_here"], long["entries"], long["size"], long["offset"],
             )  # fmt: skip
-            records += _LOCATOR64.pack(b"PK\x06\x07", 0, position, 1)
+            records += _LOCATOR64.pack(b"PK\x06\x07", 0, self.end64.get("place", position), 1)
             short |= {"entries_here": 0xFFFF, "entries": 0xFFFF, "size": 0xFFFFFFFF, "offset": 0xFFFFFFFF}
         short |= {"comment_size": len(self.comment), **self.end}
         return records + _END.pack(

@@ -54,9 +54,7 @@ def make_wheel(
     stem = f"{re.sub(r'[-_.]+', '_', name)}-{version.replace('-', '_')}"
     dist_info = dist_info or f"{stem}.dist-info"
     if files is None:
-        files = {
-            f"{re.sub(r'[-_.]+', '_', name).lower()}/__init__.py": f'__version__ = "{version}"\n'.encode()
-        }
+        files = {f"{re.sub(r'[-_.]+', '_', name).lower()}/__init__.py": f'__version__ = "{version}"\n'.encode()}
     content = dict(files)
     content |= {f"{stem}.data/scripts/{script}": body for script, body in (scripts or {}).items()}
     content |= {f"{stem}.data/{path}": body for path, body in (data or {}).items()}

@@ -90,10 +90,12 @@ def _end_record(tail: bytes) -> int:
     if at >= 0 and tail.startswith(b"PK\x05\x06", at) and tail.endswith(b"\0\0"):
         return at
     at = tail.rfind(b"PK\x05\x06")
-    if at < 0:
+    if at < 0 or at + _END.size > len(tail):
         raise BadWheel(None, Rule.NOT_AN_ARCHIVE)
-    if at + _END.size > len(tail) or at + _END.size + int.from_bytes(tail[at + 20 : at + 22], "little") != len(tail):
-        raise BadWheel(None, Rule.TRAILING_BYTES)
+    *_, comment_size = _END.unpack_from(tail, at)
+    unexpected = len(tail) - at - _END.size - comment_size
+    if unexpected:
+        raise BadWheel(None, Rule.TRAILING_BYTES if unexpected > 0 else Rule.NOT_AN_ARCHIVE)
     return at
 
 
