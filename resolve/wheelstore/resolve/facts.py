@@ -1,0 +1,220 @@
+"""What was learned from indexes, in SQLite: digested pages, and which file a sha256 names.
+
+All of it can be fetched again, so nothing here is precious: a broken database is begun anew, one that a
+newer program wrote or that nobody here may write is left alone. Writes are small and WAL keeps them off
+the readers' way; one connection is shared under a lock. No credentials are stored.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from wheelstore.resolve.simple import IndexFile
+
+SCHEMA = 1
+
+_TABLES = (
+    """CREATE TABLE pages (
+        url TEXT PRIMARY KEY, status INTEGER NOT NULL, etag TEXT, last_modified TEXT,
+        fetched REAL NOT NULL, fresh_until REAL NOT NULL, body BLOB NOT NULL, digest BLOB NOT NULL)""",
+    """CREATE TABLE files (
+        sha256 BLOB PRIMARY KEY, filename TEXT NOT NULL, url TEXT NOT NULL, size INTEGER,
+        requires_python TEXT, yanked TEXT, source TEXT NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE local_hashes (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 BLOB NOT NULL)""",
+)
+_FILES_BY_HASH = "SELECT sha256, filename, url, size, requires_python, yanked, source FROM files WHERE sha256 IN (?)"
+_MOST_PARAMETERS = 500
+
+
+class CachedPage(NamedTuple):
+    """A remembered answer; ``body`` is the sha256 of the page as served, ``digest`` what it says.
+
+    ``status`` is 200 or 404; times are seconds since the epoch.
+    """
+
+    status: int
+    etag: str | None
+    last_modified: str | None
+    fetched: float
+    fresh_until: float
+    body: bytes
+    digest: bytes
+
+
+class KnownFile(NamedTuple):
+    """A file that a sha256 names, and the location (without credentials) that said so."""
+
+    file: IndexFile
+    source: str
+
+
+class Facts:
+    """The database at one path; safe to share between threads, and between processes."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the database; None keeps everything in memory."""
+        self._lock = threading.Lock()
+        self._connection = _open(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; repeating it is harmless."""
+        with self._lock:
+            self._connection.close()
+
+    def page(self, url: str) -> CachedPage | None:
+        """Recall the answer for a page's URL, however old."""
+        rows = self._read(
+            "SELECT status, etag, last_modified, fetched, fresh_until, body, digest FROM pages WHERE url = ?",
+            (url,),
+        )
+        return CachedPage(*rows[0]) if rows else None
+
+    def remember_page(self, url: str, page: CachedPage) -> None:
+        """Keep an answer, in place of an earlier one."""
+        self._write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [(url, *page)])
+
+    def confirm_page(self, url: str, *, fetched: float, fresh_until: float) -> None:
+        """Note that the remembered answer was found to be still true."""
+        self._write("UPDATE pages SET fetched = ?, fresh_until = ? WHERE url = ?", [(fetched, fresh_until, url)])
+
+    def files(self, sha256s: Collection[str]) -> dict[str, KnownFile]:
+        """Recall the files that these hex digests name; unknown ones are left out."""
+        keys = [bytes.fromhex(sha256) for sha256 in sha256s]
+        found: dict[str, KnownFile] = {}
+        for start in range(0, len(keys), _MOST_PARAMETERS):
+            some = keys[start : start + _MOST_PARAMETERS]
+            marks = ",".join("?" * len(some))
+            rows = self._read(_FILES_BY_HASH.replace("?", marks), some)
+            for sha256, filename, url, size, requires_python, yanked, source in rows:
+                text = sha256.hex()
+                file = IndexFile(filename, url, (f"sha256:{text}",), size, requires_python, yanked)
+                found[text] = KnownFile(file, source)
+        return found
+
+    def remember_files(self, files: Iterable[KnownFile]) -> None:
+        """Keep what the files' sha256s name; files without one are passed over."""
+        rows = [
+            (bytes.fromhex(sha256), file.filename, file.url, file.size, *file[4:6], source)
+            for file, source in files
+            if (sha256 := file.sha256) is not None
+        ]
+        if rows:
+            self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def local_hash(self, path: str, stamp: str) -> str | None:
+        """Recall the hex sha256 of a local file, unless its stamp has changed."""
+        rows = self._read("SELECT sha256 FROM local_hashes WHERE path = ? AND stamp = ?", (path, stamp))
+        return rows[0][0].hex() if rows else None
+
+    def remember_local_hash(self, path: str, stamp: str, sha256: str) -> None:
+        """Keep the hex sha256 of a local file in the state that the stamp stands for."""
+        row = (path, stamp, bytes.fromhex(sha256))
+        self._write("INSERT OR REPLACE INTO local_hashes VALUES (?, ?, ?)", [row])
+
+    def prune(self, *, before: float) -> int:
+        """Forget the pages last fetched before a time, and return how many; what hashes name is kept."""
+        return self._write("DELETE FROM pages WHERE fetched < ?", [(before,)])
+
+    def _read(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Run one statement for each row; a database that cannot be written now simply learns nothing."""
+        with self._lock, suppress(sqlite3.OperationalError):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                count = self._connection.executemany(sql, rows).rowcount
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+            return count
+        return 0
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    """Open for writing, else for reading, else in memory."""
+    if path is not None:
+        with suppress(sqlite3.OperationalError):
+            return _open_or_begin_anew(path)
+        with suppress(sqlite3.DatabaseError):
+            connection = _connect(f"{path.absolute().as_uri()}?mode=ro")
+            if _version_or_close(connection) == SCHEMA:
+                return connection
+            connection.close()
+    return _set_up(_connect("file::memory:"))
+
+
+def _open_or_begin_anew(path: Path) -> sqlite3.Connection:
+    address = path.absolute().as_uri()
+    try:
+        return _set_up(_connect(address))
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:  # the file is damaged, or no database at all
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.unlink(f"{path}{suffix}")
+        return _set_up(_connect(address))
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+
+
+def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Bring the schema up; one that is not ours to change is refused with OperationalError."""
+    try:
+        _refuse_newer(_version(connection))
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if _version(connection) != SCHEMA:
+            connection.execute("BEGIN IMMEDIATE")
+            _migrate(connection, _version(connection))
+            connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    _refuse_newer(version)
+    if version == SCHEMA:  # another process was faster
+        return
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _refuse_newer(version: int) -> None:
+    if version > SCHEMA:
+        raise sqlite3.OperationalError("written by a newer program")
+
+
+def _version_or_close(connection: sqlite3.Connection) -> int:
+    try:
+        return _version(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

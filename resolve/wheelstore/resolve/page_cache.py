@@ -1,0 +1,172 @@
+"""Pages with a memory: asked for when that is due, digested once, shared by all threads.
+
+Freshness is HTTP's (RFC 9111): a page that comes without ``max-age`` or ``Expires`` is asked for again in
+every run, by its ETag or date where it has one, and digested again only when its bytes have changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Protocol
+
+from wheelstore.resolve.addresses import redact
+from wheelstore.resolve.errors import ResolveError
+from wheelstore.resolve.facts import CachedPage, Facts
+from wheelstore.resolve.fetch_errors import FetchFailed
+from wheelstore.resolve.freshness import LONGEST_ABSENCE, fresh_until
+from wheelstore.resolve.links import without_credentials
+from wheelstore.resolve.pages import Page
+from wheelstore.resolve.simple import ACCEPT, IndexFile, parse_page
+
+_MISSING = frozenset({404, 410})
+
+Digest = Callable[[Iterable[IndexFile]], bytes]
+
+
+class PageReply(Protocol):
+    """An answer to a request for a page."""
+
+    @property
+    def status(self) -> int:
+        """200, 304, 404 and so on."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Whatever the case of their names."""
+
+    @property
+    def body(self) -> bytes:
+        """The page, decoded."""
+
+    @property
+    def url(self) -> str:
+        """Where it came from in the end, for relative links."""
+
+
+class PageSource(Protocol):
+    """Fetches pages, with retries and credentials; from several threads at once."""
+
+    def get(self, url: str, *, accept: str, headers: Mapping[str, str]) -> PageReply:
+        """Ask for a page; an answer with status 304 or 404 is an answer."""
+
+
+class UnknownOffline(ResolveError):
+    """A page that was never seen is needed, and the network is forbidden."""
+
+    hint = "run once without --offline"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = redact(url)
+
+    def __str__(self) -> str:
+        return f"{self.url} is not remembered, and this run is offline"
+
+
+class PageCache:
+    """Pages by URL; each is looked up once in the object's life. Thread-safe."""
+
+    def __init__(
+        self,
+        source: PageSource,
+        facts: Facts,
+        *,
+        now: Callable[[], float],
+        offline: bool,
+        refresh: bool,
+    ) -> None:
+        """Ask `source`, remember in `facts`; `offline` and `refresh` as for `Indexes`."""
+        self._source, self._facts, self._now = source, facts, now
+        self._offline, self._refresh = offline, refresh
+        self._pages: dict[str, Future[Page | None]] = {}
+        self._lock = threading.Lock()
+
+    def page(self, address: str, digest: Digest) -> Page | None:
+        """Look a page up by its URL, maybe with credentials; None where the index says that there is none.
+
+        Raises:
+            UnknownOffline: it would have to be asked for, offline.
+            ResolveError: it could not be fetched or read.
+        """
+        url = without_credentials(address)
+        return self.once(url, lambda: self._look_up(url, address, digest))
+
+    def once(self, key: str, find: Callable[[], Page | None]) -> Page | None:
+        """Call `find` for the first caller with this key; all others get (or wait for) its outcome."""
+        with self._lock:
+            future = self._pages.get(key)
+            is_first = future is None
+            if future is None:
+                future = self._pages[key] = Future()
+        if is_first:
+            try:
+                future.set_result(find())
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        return future.result()
+
+    def remembered(self, url: str) -> Page | None:
+        """The page as it was last seen, however long ago; None if it never was, or was missing."""
+        cached = self._facts.page(url)
+        return _open(cached) if cached is not None else None
+
+    def _look_up(self, url: str, address: str, digest: Digest) -> Page | None:
+        if url.startswith("file:"):
+            return self._ask(url, address, digest, self._facts.page(url))
+        cached = self._facts.page(url)
+        is_fresh = cached is not None and not self._refresh and self._now() < cached.fresh_until
+        if cached is not None and (self._offline or is_fresh):
+            page = _open(cached)
+            if page is not None or cached.status in _MISSING:
+                return page
+        if self._offline:
+            raise UnknownOffline(url)
+        return self._ask(url, address, digest, cached)
+
+    def _ask(self, url: str, address: str, digest: Digest, cached: CachedPage | None) -> Page | None:
+        known = _open(cached) if cached is not None else None
+        conditions = _conditions(cached) if cached and known else {}
+        reply = self._source.get(address, accept=ACCEPT, headers=conditions)
+        now = self._now()
+        headers = {name.lower(): value for name, value in reply.headers.items()}
+        until = fresh_until(headers, now=now)
+        if reply.status in _MISSING:
+            self._remember_absence(url, now, until)
+            return None
+        body = hashlib.sha256(reply.body).digest()
+        if cached and known and (reply.status == 304 or (reply.status == 200 and cached.body == body)):
+            if not url.startswith("file:"):
+                self._facts.confirm_page(url, fetched=now, fresh_until=until)
+            return known
+        if reply.status != 200:
+            raise FetchFailed(url, f"HTTP {reply.status}", status=reply.status)
+        files = parse_page(reply.body, content_type=headers.get("content-type", ""), url=reply.url)
+        blob = digest(files)
+        page = CachedPage(200, headers.get("etag"), headers.get("last-modified"), now, until, body, blob)
+        self._facts.remember_page(url, page)
+        return Page(blob)
+
+    def _remember_absence(self, url: str, now: float, until: float) -> None:
+        if not url.startswith("file:"):
+            until = min(until, now + LONGEST_ABSENCE)
+            self._facts.remember_page(url, CachedPage(404, None, None, now, until, b"", b""))
+
+
+def _open(cached: CachedPage) -> Page | None:
+    try:
+        return Page(cached.digest) if cached.status == 200 else None
+    except ValueError:  # an older program's format
+        return None
+
+
+def _conditions(cached: CachedPage) -> dict[str, str]:
+    conditions = {}
+    if cached.etag is not None:
+        conditions["If-None-Match"] = cached.etag
+    if cached.last_modified is not None:
+        conditions["If-Modified-Since"] = cached.last_modified
+    return conditions

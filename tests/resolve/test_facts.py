@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from wheelstore.resolve.facts import SCHEMA, CachedPage, Facts, KnownFile
+from wheelstore.resolve.simple import IndexFile
+
+URL = "https://host/simple/demo/"
+PAGE = CachedPage(200, '"tag"', "yesterday", 1.0, 2.0, b"body", b"digest")
+
+
+def file(number: int) -> KnownFile:
+    name = f"demo-{number}-py3-none-any.whl"
+    return KnownFile(
+        IndexFile(name, f"https://host/{name}", (f"sha256:{number:064x}",), 5, ">=3.8", ""), "https://host/simple/"
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "resolve.sqlite3"
+
+
+def test_pages_outlive_the_process(path: Path) -> None:
+    with Facts(path) as facts:
+        assert facts.page(URL) is None
+        facts.remember_page(URL, PAGE)
+        facts.remember_page(URL, PAGE._replace(etag=None))
+    with Facts(path) as facts:
+        assert facts.page(URL) == PAGE._replace(etag=None)
+        assert facts.page(URL + "x") is None
+
+
+def test_a_page_can_be_confirmed(path: Path) -> None:
+    with Facts(path) as facts:
+        facts.remember_page(URL, PAGE)
+        facts.confirm_page(URL, fetched=10.0, fresh_until=20.0)
+        assert facts.page(URL) == PAGE._replace(fetched=10.0, fresh_until=20.0)
+
+
+def test_hashes_name_files(path: Path) -> None:
+    with Facts(path) as facts:
+        facts.remember_files([file(1), file(2)])
+    with Facts(path) as facts:
+        asked = [f"{number:064x}" for number in range(1200)]
+        assert facts.files(asked) == {asked[1]: file(1), asked[2]: file(2)}
+        assert facts.files([]) == {}
+
+
+def test_a_file_without_sha256_names_nothing(path: Path) -> None:
+    nameless = file(1)._replace(file=file(1).file._replace(hashes=("sha512:" + "0" * 128,)))
+    with Facts(path) as facts:
+        facts.remember_files([nameless])
+        assert facts.files([f"{1:064x}"]) == {}
+
+
+def test_a_local_hash_holds_for_one_state_of_the_file(path: Path) -> None:
+    with Facts(path) as facts:
+        facts.remember_local_hash("/a.whl", "1-2-3", "ab" * 32)
+        assert facts.local_hash("/a.whl", "1-2-3") == "ab" * 32
+        assert facts.local_hash("/a.whl", "1-2-4") is None
+        assert facts.local_hash("/b.whl", "1-2-3") is None
+
+
+def test_old_pages_are_pruned_and_hashes_kept(path: Path) -> None:
+    with Facts(path) as facts:
+        facts.remember_page(URL, PAGE)
+        facts.remember_page(URL + "new/", PAGE._replace(fetched=100.0))
+        facts.remember_files([file(1)])
+        assert facts.prune(before=50.0) == 1
+        assert facts.page(URL) is None
+        assert facts.page(URL + "new/") is not None
+        assert facts.files([f"{1:064x}"])
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no database, and it is long enough to be looked at" * 20, b"SQLite format 3\0junk"]
+)
+def test_a_broken_database_is_begun_anew(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with Facts(path) as facts:
+        facts.remember_page(URL, PAGE)
+    with Facts(path) as facts:
+        assert facts.page(URL) == PAGE
+
+
+def test_a_newer_programs_database_is_left_alone(path: Path) -> None:
+    newer = sqlite3.connect(path)
+    newer.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    newer.execute("CREATE TABLE precious (x)")
+    newer.close()
+    before = path.read_bytes()
+    with Facts(path) as facts:
+        facts.remember_page(URL, PAGE)
+        assert facts.page(URL) == PAGE
+    assert path.read_bytes() == before
+
+
+def test_a_database_that_is_only_readable_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Facts(path) as facts:
+        facts.remember_page(URL, PAGE)
+    real = sqlite3.connect
+
+    def connect(address: str, **options: object) -> sqlite3.Connection:  # as for somebody else's file
+        connection = real(address + ("" if "?" in address else "?mode=ro"), **options)  # type: ignore[call-overload]
+        if "?" not in address:
+            connection.close()
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+        return connection  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with Facts(path) as facts:
+        assert facts.page(URL) == PAGE
+        facts.remember_page(URL, PAGE._replace(etag="other"))
+        assert facts.page(URL) == PAGE
+
+
+def test_a_place_where_nothing_can_be_written_costs_only_the_memory(tmp_path: Path) -> None:
+    with Facts(tmp_path / "missing" / "resolve.sqlite3") as facts:
+        facts.remember_page(URL, PAGE)
+        assert facts.page(URL) == PAGE
+    assert os.listdir(tmp_path) == []
+
+
+def test_without_a_path_everything_is_in_memory(tmp_path: Path) -> None:
+    with Facts(None) as facts:
+        facts.remember_files([file(1)])
+        assert facts.files([f"{1:064x}"])
+
+
+def test_threads_and_connections_write_at_once(path: Path) -> None:
+    with Facts(path) as one, Facts(path) as other:
+
+        def write(facts: Facts, number: int) -> None:
+            facts.remember_page(f"{URL}{number}", PAGE)
+            facts.remember_files([file(number)])
+
+        threads = [
+            threading.Thread(target=write, args=(facts, number)) for number in range(20) for facts in (one, other)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(one.files([f"{number:064x}" for number in range(20)])) == 20
+        assert all(other.page(f"{URL}{number}") for number in range(20))
+
+
+def test_closing_twice_is_harmless(path: Path) -> None:
+    facts = Facts(path)
+    facts.close()
+    facts.close()
