@@ -213,6 +213,19 @@ def test_a_hash_may_come_from_any_index(bench: Bench, wheels: Path, tmp_path: Pa
         assert bench.names(pin("demo", "1.0", hash_of(decoy), hash_of(wanted))) == [decoy.name]
 
 
+def test_a_file_of_several_locations_comes_from_the_first_with_what_all_tell(
+    bench: Bench, wheels: Path, tmp_path: Path
+) -> None:
+    near, far = (make_wheel(directory, requires_python=">=3.8") for directory in (tmp_path / "links", wheels))
+    bench.options = IndexOptions(index_url=bench.server.index_url, find_links=(str(tmp_path / "links"),))
+    hashed = pin("demo", "1.0", hash_of(far), "sha256:" + "0" * 64)
+    (selected,) = bench.select(hashed)
+    assert selected.url == near.as_uri()
+    known = bench.facts.files([sha256_of(far)])[sha256_of(far)]
+    assert (known.file.url, known.file.requires_python) == (near.as_uri(), ">=3.8")
+    assert bench.select(pin("demo", "1.0", hash_of(far)))[0].url == near.as_uri()
+
+
 def test_indexes_behind_the_one_that_has_every_hash_are_not_asked(bench: Bench, wheels: Path, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path / "extra")
     with IndexServer(tmp_path / "extra") as extra:

@@ -43,6 +43,7 @@ def gather(pin: Pin, indexes: Indexes, target: Target) -> Found:
         is_last = not missing if pin.hashes else _is_last(answer, indexes, has_version=bool(files))
         if is_last:
             break
+    found.files = _merged(found.files)
     return found
 
 
@@ -59,6 +60,21 @@ def absence(pin: Pin, indexes: Indexes, found: Found) -> PinRefused:
     ]
     versions = {version for answer in found.answers for version in answer.page.keys}
     return NoMatchingVersion(pin, _newest_first(versions), asked, elsewhere)
+
+
+def _merged(files: Iterable[KnownFile]) -> list[KnownFile]:
+    """Keep one of each file that several locations have: the first, with what only a later one tells of it."""
+    kept: dict[tuple[str, str | None], KnownFile] = {}
+    for number, (file, source) in enumerate(files):
+        key = file.filename, file.sha256 or str(number)
+        first = kept.get(key)
+        if first is None:
+            kept[key] = KnownFile(file, source)
+        else:
+            size = file.size if first.file.size is None else first.file.size
+            requires = first.file.requires_python or file.requires_python
+            kept[key] = first._replace(file=first.file._replace(size=size, requires_python=requires))
+    return list(kept.values())
 
 
 def _is_last(answer: Answer, indexes: Indexes, *, has_version: bool) -> bool:

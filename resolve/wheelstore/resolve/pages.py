@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import orjson
-
 from wheelstore.resolve.filenames import projects_of, public_key, version_of
 from wheelstore.resolve.simple import IndexFile
 
@@ -41,6 +39,8 @@ def digest_by_project(files: Iterable[IndexFile]) -> bytes:
 
 
 def _digest(files: Iterable[IndexFile], keys_of: Callable[[IndexFile], tuple[str, ...]]) -> bytes:
+    import orjson
+
     kept = [(file, keys) for file in files if (keys := keys_of(file))]
     prefix = _common_directory([file.url for file, _ in kept])
     groups: dict[str, list[list[Any]]] = {}
@@ -69,12 +69,9 @@ def _row(file: IndexFile, prefix: int) -> list[Any]:
         url = url[: -len(file.filename)]
     else:
         url = _LITERAL + file.url
-    row = [
-        file.filename,
-        url,
-        [text[7:] if text.startswith("sha256:") else text for text in file.hashes],
-        *file[3:],
-    ]
+    hashes = file.hashes
+    is_plain = len(hashes) == 1 and hashes[0].startswith("sha256:")
+    row = [file.filename, url, hashes[0][7:] if is_plain else hashes, *file[3:]]
     while row[-1] is None:
         row.pop()
     return row
@@ -87,6 +84,8 @@ class Page:
 
     def __init__(self, blob: bytes) -> None:
         """Open a digest; raises `ValueError` for one of another format."""
+        import orjson
+
         end = blob.find(b"\n") + 1
         if not blob.startswith(b"[%d," % FORMAT) or not end:
             raise ValueError("not a digested page of this format")
@@ -106,6 +105,8 @@ class Page:
         """The files of one version (or project), in the page's order; none for an unknown one."""
         if key not in self._groups:
             return ()
+        import orjson
+
         start, end = self._groups[key]
         return tuple([self._file(row) for row in orjson.loads(self._blob[start:end])])
 
@@ -119,6 +120,6 @@ class Page:
         return IndexFile(
             filename,
             full,
-            tuple([text if ":" in text else "sha256:" + text for text in hashes]),
+            ("sha256:" + hashes,) if isinstance(hashes, str) else tuple(hashes),
             *row[3:],
         )

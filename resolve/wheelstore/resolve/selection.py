@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -131,6 +130,8 @@ class _Selection:
         """Search for several pins at once; once the network is found dead, the rest is left (None)."""
         if not pins:
             return []
+        from concurrent.futures import ThreadPoolExecutor
+
         dead = threading.Event()
         learned: list[KnownFile] = []
 

@@ -110,7 +110,7 @@ def _from_json(entry: Mapping[str, Any], filename: str, links: Links) -> IndexFi
     return IndexFile(
         filename,
         links.resolve(entry["url"].partition("#")[0]),
-        _hashes(entry["hashes"].items()),
+        _json_hashes(entry["hashes"]),
         size if isinstance(size, int) else None,
         entry.get("requires-python") or None,
         None if yanked is None or yanked is False else yanked if isinstance(yanked, str) else "",
@@ -124,6 +124,12 @@ def _json_metadata(value: object) -> str | None:
         sha256 = value.get("sha256")
         return f"sha256:{sha256}" if isinstance(sha256, str) else ""
     return "" if value is True else None
+
+
+def _json_hashes(hashes: Mapping[str, str]) -> tuple[str, ...]:
+    if len(hashes) == 1 and len(sha256 := hashes.get("sha256", "")) == 64:  # nearly always
+        return ("sha256:" + sha256.lower(),)
+    return _hashes(hashes.items())
 
 
 def _hashes(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
