@@ -1,0 +1,172 @@
+"""Where things are in a store directory, and whether this process may use it.
+
+On the warm path: imports only `os`, and opening an existing store costs three system calls.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from wheelstore.store.errors import StoreError
+from wheelstore.store.values import NamedTuple
+
+FORMAT = 1
+"""The on-disk format that this version reads and writes."""
+
+_CACHEDIR_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This directory holds unpacked wheels that environments are linked from.\n"
+    "# It can be rebuilt from the package index, but environments may depend on it.\n"
+)
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer wheelstore, in a format this one does not know."""
+
+    hint = "upgrade wheelstore, or point --store at another directory"
+
+    def __init__(self, root: str, found: int) -> None:
+        super().__init__(root, found)
+        self.root, self.found = root, found
+
+    def __str__(self) -> str:
+        return f"the store {self.root} has format {self.found}; this version knows format {FORMAT}"
+
+
+class NotAStore(StoreError):
+    """The directory exists, holds files, and is not a store."""
+
+    hint = "point --store (or STORE_DIR) at a store or at an empty directory"
+
+    def __init__(self, root: str, reason: str) -> None:
+        super().__init__(root, reason)
+        self.root, self.reason = root, reason
+
+    def __str__(self) -> str:
+        return f"{self.root} is not a store: {self.reason}"
+
+
+class UnsafeStore(StoreError):
+    """Other users may write into the store, so nothing in it can be trusted."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.root = root
+        self.hint = f"chmod go-w {root}"
+
+    def __str__(self) -> str:
+        return f"the store {self.root} can be written to by other users"
+
+
+class StoreUnwritable(StoreError):
+    """The store directory cannot be made or written to."""
+
+    hint = "free space or permissions there, or point --store (or STORE_DIR) at another directory"
+
+    def __init__(self, root: str, reason: str) -> None:
+        super().__init__(root, reason)
+        self.root, self.reason = root, reason
+
+    def __str__(self) -> str:
+        return f"cannot create the store {self.root}: {self.reason}"
+
+
+class Store(NamedTuple):
+    """An open store directory; paths are absolute strings, because the warm path joins thousands of them."""
+
+    root: str
+    writable: bool = True
+
+    @property
+    def blobs(self) -> str:
+        """The directory of blobs, in 256 subdirectories by the first byte of the digest."""
+        return f"{self.root}/blobs"
+
+    @property
+    def index_path(self) -> str:
+        """The SQLite index."""
+        return f"{self.root}/index.sqlite3"
+
+    @property
+    def facts_path(self) -> str:
+        """The resolve stage's own SQLite file: pages and files that indexes told of."""
+        return f"{self.root}/resolve.sqlite3"
+
+    @property
+    def tmp(self) -> str:
+        """Unfinished things, on the blobs' filesystem so that publishing is a rename."""
+        return f"{self.root}/tmp"
+
+    @property
+    def trash(self) -> str:
+        """Things on their way out."""
+        return f"{self.root}/trash"
+
+
+def open_store(root: str) -> Store:
+    """Open the store at `root`, making it if there is nothing there yet.
+
+    A directory owned by another user opens read-only (`Store.writable` is false).
+
+    Raises:
+        StoreTooNew: its format is newer than `FORMAT`.
+        NotAStore: the directory holds something else.
+        UnsafeStore: group or others may write there.
+        StoreUnwritable: it cannot be made.
+    """
+    try:
+        descriptor = os.open(f"{root}/format", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        return _create(root)
+    except OSError as error:
+        raise NotAStore(root, error.strerror or str(error)) from None
+    try:
+        text = os.read(descriptor, 32)
+    finally:
+        os.close(descriptor)
+    try:
+        found = int(text)
+    except ValueError:
+        raise NotAStore(root, "its format file does not hold a number") from None
+    if found > FORMAT:
+        raise StoreTooNew(root, found)
+    return _checked(root)
+
+
+def _checked(root: str) -> Store:
+    if os.name == "nt":
+        return Store(root)
+    status = os.stat(root)
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UnsafeStore(root)
+    return Store(root, writable=status.st_uid == os.geteuid())
+
+
+def _create(root: str) -> Store:
+    try:
+        os.makedirs(root, 0o700, exist_ok=True)
+        strangers = [name for name in os.listdir(root) if name.split(".")[0] not in _OWN_NAMES]
+        if strangers:
+            raise NotAStore(root, f"it holds {min(strangers)!r} and no format file")
+        os.chmod(root, 0o700)
+        for name in ("blobs", "images", "tmp", "trash"):
+            os.makedirs(f"{root}/{name}", exist_ok=True)
+        for number in range(256):
+            os.makedirs(f"{root}/blobs/{number:02x}", exist_ok=True)
+        _write(f"{root}/CACHEDIR.TAG", _CACHEDIR_TAG)
+        # Last, because a format file is what makes a directory a store.
+        _write(f"{root}/format", f"{FORMAT}\n")
+    except OSError as error:
+        raise StoreUnwritable(root, error.strerror or str(error)) from None
+    return Store(root)
+
+
+_OWN_NAMES = frozenset({"blobs", "images", "tmp", "trash", "CACHEDIR", "format"})
+
+
+def _write(path: str, text: str) -> None:
+    temporary = f"{path}.{os.getpid()}"
+    with open(temporary, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.replace(temporary, path)
