@@ -1,0 +1,265 @@
+"""The SQLite index: which wheels, blobs, manifests and environments there are. All SQL of the store is here.
+
+Standard `sqlite3` only, because the warm path opens the index; `schema` (sqlite-utils) is imported when a
+database is new or old. Writers take ``BEGIN IMMEDIATE``, so that none of them fails half-way on a lock.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from wheelstore.store.errors import StoreError
+from wheelstore.store.values import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_VERSION = 1  # of the schema; `schema.VERSION`, repeated so that the warm path need not import it
+_BUSY = 30.0  # seconds that a writer waits for another
+
+
+class IndexUnusable(StoreError):
+    """The index cannot be opened, read or written."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+        self.hint = "if the disk has room and the file is yours, move it away: the next add or sync makes a new one"
+
+    def __str__(self) -> str:
+        return f"the index {self.path} cannot be used: {self.reason}"
+
+
+class WheelRow(NamedTuple):
+    """An ingested wheel; `files` is packed (`filelist.unpack`), times are seconds since the epoch."""
+
+    sha256: str
+    filename: str
+    name: str
+    version: str
+    size: int
+    purelib: bool
+    files: bytes
+    origin: str | None
+
+
+class EnvironmentRow(NamedTuple):
+    """A registered environment: a gc root."""
+
+    id: str
+    path: str
+    manifest: str
+    mode: str
+    python: str
+    created: float
+    synced: float
+
+
+class Answer(NamedTuple):
+    """What a lock meant last time: a manifest, and the further files (path, digest) that were read for it."""
+
+    manifest: str
+    inputs: str
+
+
+class Writing:
+    """See `Index.writing`; a class, because `contextlib` would be imported for it alone."""
+
+    __slots__ = ("_connection", "_path")
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection, self._path = connection, path
+
+    def __enter__(self) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise IndexUnusable(self._path, str(error)) from error
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None:
+            try:
+                self._connection.commit()
+            except sqlite3.Error as refused:
+                self._connection.rollback()
+                raise IndexUnusable(self._path, str(refused)) from refused
+            return
+        self._connection.rollback()
+        if isinstance(error, sqlite3.Error):
+            raise IndexUnusable(self._path, str(error)) from error
+
+
+class Index:
+    """An open index. Not for several threads; each process opens its own."""
+
+    __slots__ = ("_connection", "path")
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection, self.path = connection, path
+
+    def close(self) -> None:
+        """Close the database; the index is unusable afterwards."""
+        self._connection.close()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def writing(self) -> Writing:
+        """One immediate transaction, as a context: committed at the end, rolled back by any exception.
+
+        Raises:
+            IndexUnusable: the database is locked for too long, full, or damaged.
+        """
+        return Writing(self._connection, self.path)
+
+    # Wheels and blobs
+
+    def wheels(self, sha256s: Sequence[str]) -> dict[str, WheelRow]:
+        """The ingested wheels among `sha256s`, by sha256."""
+        found: dict[str, WheelRow] = {}
+        for at in range(0, len(sha256s), 500):
+            chunk = sha256s[at : at + 500]
+            marks = ",".join("?" * len(chunk))
+            rows = self._connection.execute(f"{_SELECT_WHEEL} WHERE sha256 IN ({marks})", chunk)
+            found.update((row[0], WheelRow(*row)) for row in rows)
+        return found
+
+    def filenames(self, sha256s: Sequence[str]) -> dict[str, str]:
+        """The filenames of those of `sha256s` that the store has."""
+        found: dict[str, str] = {}
+        for at in range(0, len(sha256s), 500):
+            chunk = sha256s[at : at + 500]
+            marks = ",".join("?" * len(chunk))
+            query = f"SELECT sha256, filename FROM wheels WHERE sha256 IN ({marks})"  # noqa: S608
+            found.update(self._connection.execute(query, chunk))
+        return found
+
+    def all_wheels(self, name: str | None = None) -> Iterator[WheelRow]:
+        """Every wheel, or every wheel of the project `name` (normalized), by name, version and filename."""
+        where, values = (" WHERE name = ?", (name,)) if name else ("", ())
+        for row in self._connection.execute(f"{_SELECT_WHEEL}{where} ORDER BY name, version, filename", values):
+            yield WheelRow(*row)
+
+    def add_wheels(self, wheels: Iterable[tuple[WheelRow, Iterable[tuple[bytes, int]]]], *, now: float) -> None:
+        """Make wheels visible, each with its blobs' (key, size); inside `writing`, blobs already on disk."""
+        connection = self._connection
+        for wheel, blobs in wheels:
+            connection.executemany("INSERT OR IGNORE INTO blobs (key, size) VALUES (?, ?)", blobs)
+            connection.execute(
+                "INSERT INTO wheels (sha256, filename, name, version, size, purelib, files, origin, added, used)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET used = excluded.used",
+                (*wheel, now, now),
+            )
+
+    def blob_count(self) -> tuple[int, int]:
+        """How many blobs the store has, and their bytes."""
+        count, total = self._connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM blobs").fetchone()
+        return int(count), int(total)
+
+    # Manifests and answers
+
+    def manifest(self, digest: str) -> bytes | None:
+        """The plan that was made from the manifest `digest`, as `materialize.plan` packed it."""
+        row = self._connection.execute("SELECT plan FROM manifests WHERE digest = ?", (digest,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def manifest_content(self, digest: str) -> bytes | None:
+        """The manifest itself, canonical."""
+        row = self._connection.execute("SELECT content FROM manifests WHERE digest = ?", (digest,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def put_manifest(self, digest: str, content: bytes, plan: bytes, *, now: float) -> None:
+        """Keep a manifest and its plan; inside `writing`."""
+        self._connection.execute(
+            "INSERT INTO manifests (digest, content, plan, used) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (digest) DO UPDATE SET plan = excluded.plan, used = excluded.used",
+            (digest, content, plan, now),
+        )
+
+    def answer(self, key: str) -> Answer | None:
+        """What the lock, interpreter and options behind `key` meant last time."""
+        row = self._connection.execute("SELECT manifest, inputs FROM answers WHERE key = ?", (key,)).fetchone()
+        return Answer(*row) if row else None
+
+    def put_answer(self, key: str, answer: Answer, *, now: float) -> None:
+        """Remember an answer; inside `writing`."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO answers (key, manifest, inputs, used) VALUES (?, ?, ?, ?)",
+            (key, answer.manifest, answer.inputs, now),
+        )
+
+    # Environments
+
+    def environments(self) -> list[EnvironmentRow]:
+        """Every registered environment, by path."""
+        rows = self._connection.execute(f"{_SELECT_ENVIRONMENT} ORDER BY path, id")
+        return [EnvironmentRow(*row) for row in rows]
+
+    def environment(self, identifier: str) -> EnvironmentRow | None:
+        """The environment registered under `identifier`."""
+        row = self._connection.execute(f"{_SELECT_ENVIRONMENT} WHERE id = ?", (identifier,)).fetchone()
+        return EnvironmentRow(*row) if row else None
+
+    def put_environment(self, row: EnvironmentRow) -> None:
+        """Register an environment, or what it has become; one at a path replaces what was there. Inside `writing`."""
+        connection = self._connection
+        connection.execute("DELETE FROM environments WHERE path = ? AND id <> ?", (row.path, row.id))
+        connection.execute(
+            "INSERT INTO environments (id, path, manifest, mode, python, created, synced) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET path = excluded.path, manifest = excluded.manifest,"
+            " mode = excluded.mode, python = excluded.python, synced = excluded.synced",
+            row,
+        )
+
+    # Small things remembered, such as interpreters' facts and filesystems' link modes
+
+    def recall(self, key: str) -> bytes | None:
+        """The value remembered under `key`."""
+        row = self._connection.execute("SELECT value FROM memory WHERE key = ?", (key,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def remember(self, key: str, value: bytes) -> None:
+        """Remember `value` under `key`, in a transaction of its own unless one is open."""
+        statement = "INSERT OR REPLACE INTO memory (key, value) VALUES (?, ?)"
+        if self._connection.in_transaction:
+            self._connection.execute(statement, (key, value))
+            return
+        with self.writing():
+            self._connection.execute(statement, (key, value))
+
+
+_SELECT_WHEEL = "SELECT sha256, filename, name, version, size, purelib, files, origin FROM wheels"
+_SELECT_ENVIRONMENT = "SELECT id, path, manifest, mode, python, created, synced FROM environments"
+
+
+def open_index(path: str) -> Index:
+    """Open the index, making or migrating it if need be.
+
+    Raises:
+        IndexUnusable: it cannot be opened, or is not an SQLite database.
+        schema.IndexTooNew: a newer wheelstore wrote it.
+    """
+    try:
+        # isolation_level None: transactions begin where `writing` says so, and nowhere else.
+        connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+    except sqlite3.Error as error:
+        raise IndexUnusable(path, str(error)) from None
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != _VERSION:
+            from wheelstore.store.schema import migrate
+
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrate(connection, path)
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error as error:
+        connection.close()
+        raise IndexUnusable(path, str(error)) from None
+    except BaseException:
+        connection.close()
+        raise
+    return Index(connection, path)
