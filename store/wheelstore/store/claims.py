@@ -1,0 +1,68 @@
+"""One process at a time ingests a wheel: byte-range locks on one file, released by the kernel when a process dies.
+
+A claim on a wheel is a lock on the byte at an offset that follows from its sha256. All claims of an operation are
+taken in ascending order, so that two operations with wheels in common cannot wait for each other.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+
+class Claims:
+    """A context that holds the claims on `wheels` (sha256, hex); `waiting` is called once before it has to wait."""
+
+    def __init__(self, path: str, wheels: Iterable[str], *, waiting: Callable[[], None] | None = None) -> None:
+        self._path, self._waiting = path, waiting
+        self._offsets = sorted({int(sha256[:14], 16) for sha256 in wheels})
+        self._descriptor = -1
+
+    def __enter__(self) -> Claims:
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            for offset in self._offsets:
+                if not _lock(self._descriptor, offset, wait=False):
+                    if self._waiting is not None:
+                        self._waiting()
+                        self._waiting = None
+                    _lock(self._descriptor, offset, wait=True)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self._descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int, offset: int, *, wait: bool) -> bool:
+        while True:
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            try:
+                # LK_LOCK tries ten times in ten seconds, then gives up with EDEADLK.
+                msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            except OSError as error:
+                if not wait and error.errno in (errno.EACCES, errno.EAGAIN):
+                    return False
+                if wait and error.errno in (errno.EACCES, errno.EDEADLK):
+                    continue
+                raise
+            return True
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int, offset: int, *, wait: bool) -> bool:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, offset)
+        except OSError as error:
+            if not wait and error.errno in (errno.EACCES, errno.EAGAIN):
+                return False
+            raise
+        return True

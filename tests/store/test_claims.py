@@ -1,0 +1,57 @@
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+from wheelstore.store.claims import Claims
+
+HOLDER = """
+import sys
+from wheelstore.store.claims import Claims
+with Claims(sys.argv[1], sys.argv[2:]):
+    print("holding", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process_holding(path, *wheels):
+    command = [sys.executable, "-c", HOLDER, path, *wheels]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "holding\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_claim_waits_for_another_process_and_says_so_once(tmp_path):
+    path = str(tmp_path / "claims")
+    with another_process_holding(path, "ab" * 32, "cd" * 32) as process:
+        waits = []
+
+        def waiting():
+            waits.append(process.poll())
+            threading.Timer(0.01, process.stdin.close).start()
+
+        with Claims(path, ["cd" * 32, "ab" * 32, "ef" * 32], waiting=waiting):
+            assert waits == [None]
+            assert process.wait(10) == 0
+
+
+def test_claims_on_other_wheels_do_not_wait(tmp_path):
+    path = str(tmp_path / "claims")
+    waits = []
+    with another_process_holding(path, "ab" * 32) as process, Claims(path, ["cd" * 32], waiting=lambda: waits.append(1)):
+        assert process.poll() is None
+    assert waits == []
+
+
+def test_a_dead_process_s_claims_are_free(tmp_path):
+    path = str(tmp_path / "claims")
+    with another_process_holding(path, "ab" * 32) as process:
+        process.kill()
+        process.wait(10)
+        waits = []
+        with Claims(path, ["ab" * 32], waiting=lambda: waits.append(1)):
+            assert waits == []
