@@ -1,0 +1,76 @@
+"""What an environment knows of itself: `.wheelstore/state` in its root.
+
+On the warm path: a sync with nothing to do reads this one file, and compares two directories' times.
+"""
+
+from __future__ import annotations
+
+import os
+
+from wheelstore.store.values import NamedTuple
+
+DIRECTORY = ".wheelstore"
+_MAGIC = "wheelstore-environment-1"
+
+
+class State(NamedTuple):
+    """An environment as the last sync left it; all text, because it is one line a field on disk.
+
+    `key` names the question (lock, interpreter, options) that `manifest` was the answer to. `python` is the base
+    interpreter and `stamp` what it looked like; `identity` what an environment's content depends on of it. `inputs`
+    are further files that the lock read, with digests. `marks` are the directories' times (`marks_of`).
+    """
+
+    id: str
+    store: str
+    manifest: str
+    key: str
+    mode: str
+    python: str
+    stamp: str
+    identity: str
+    version: str
+    inputs: str
+    packages: str
+    marks: str
+
+
+def read_state(environment: str) -> State | None:
+    """The state of the environment at `environment`; None if it has none, or one of another version."""
+    try:
+        descriptor = os.open(f"{environment}/{DIRECTORY}/state", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return None
+    try:
+        text = os.read(descriptor, 1 << 20).decode(errors="replace")
+    finally:
+        os.close(descriptor)
+    magic, *fields = text.split("\n")
+    return State(*fields) if magic == _MAGIC and len(fields) == len(State._fields) else None
+
+
+def write_state(environment: str, state: State) -> None:
+    """Keep `state`, by a new file that replaces the old one."""
+    directory = f"{environment}/{DIRECTORY}"
+    os.makedirs(directory, exist_ok=True)
+    temporary = f"{directory}/state.{os.getpid()}"
+    with open(temporary, "wb") as stream:
+        stream.write("\n".join((_MAGIC, *state)).encode())
+    os.replace(temporary, f"{directory}/state")
+
+
+def marks_of(environment: str, directories: tuple[str, ...]) -> str:
+    """The times of the directories that any other installer would touch, as one word that changes when they do."""
+    words = []
+    for directory in directories:
+        try:
+            words.append(f"{directory}={os.stat(f'{environment}/{directory}').st_mtime_ns}")
+        except OSError:
+            words.append(f"{directory}=none")
+    return " ".join(words)
+
+
+def marks_hold(environment: str, marks: str) -> bool:
+    """Whether the directories of `marks` (from `marks_of`) have the times they had."""
+    directories = tuple(word.rpartition("=")[0] for word in marks.split(" "))
+    return marks_of(environment, directories) == marks

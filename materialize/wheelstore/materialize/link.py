@@ -1,0 +1,182 @@
+"""One blob into one place: clone, hardlink or copy, and what to do when the filesystem says no.
+
+Hot path: `Linker.run` is called once for each half of an environment and loops over names; a loop's body is one
+system call for a hardlink, six for a clone. Its fallback is a small state machine per file:
+
+    clone ──EOPNOTSUPP, EXDEV, EINVAL, ENOTTY, ENOSYS──► hardlink ──EMLINK, EXDEV, EPERM, EOPNOTSUPP…──► copy
+
+`EPERM` is what ``fs.protected_hardlinks`` says of another user's file; `EMLINK` is ext4's 65,000 links. A file that
+falls back does not take the others with it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+from wheelstore.store.blobs import name_mtime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Literal
+
+    Mode = Literal["clone", "hardlink", "copy"]
+
+MODES: tuple[Mode, ...] = ("clone", "hardlink", "copy")
+
+_NEXT: dict[Mode, Mode | None] = {"clone": "hardlink", "hardlink": "copy", "copy": None}
+_REFUSALS: dict[Mode, frozenset[int]] = {
+    "clone": frozenset(
+        {errno.EOPNOTSUPP, errno.ENOTSUP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
+    ),
+    "hardlink": frozenset(
+        {errno.EMLINK, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+    ),
+    "copy": frozenset(),
+}
+_FICLONE = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+class Linker:
+    """Makes files under `root` from the blobs under `blobs`; both absolute.
+
+    `mode` is how it starts on each file; `used` counts the files that each mode made.
+    """
+
+    def __init__(self, blobs: str, root: str, mode: Mode) -> None:
+        self._blobs, self._root, self._mode = f"{blobs}/", f"{root}/", mode
+        self.used: dict[Mode, int] = {"clone": 0, "hardlink": 0, "copy": 0}
+
+    def run(self, sources: Iterable[str], targets: Iterable[str]) -> None:
+        """Make each target, which must not exist, from the blob of the same position; an empty source is an empty file.
+
+        Raises:
+            OSError: the target cannot be made in any mode, or a blob is missing.
+        """
+        make = _MAKERS[self._mode]
+        blobs, root, made = self._blobs, self._root, 0
+        for source, target in zip(sources, targets, strict=True):
+            if len(source) < 2:
+                make_empty(root + target, executable=bool(source))
+                continue
+            try:
+                make(blobs + source, root + target, source)
+                made += 1
+            except OSError as error:
+                if error.errno not in _REFUSALS[self._mode]:
+                    raise
+                self._fall_back(source, target)
+        self.used[self._mode] += made
+
+    def _fall_back(self, source: str, target: str) -> None:
+        mode = _NEXT[self._mode]
+        while mode is not None:
+            try:
+                _MAKERS[mode](self._blobs + source, self._root + target, source)
+            except OSError as error:
+                if error.errno not in _REFUSALS[mode]:
+                    raise
+                mode = _NEXT[mode]
+            else:
+                self.used[mode] += 1
+                return
+
+
+def make_empty(path: str, *, executable: bool) -> None:
+    """An empty file of its own; never linked, since one inode for all would soon have too many links."""
+    os.close(os.open(path, _CREATE, 0o777 if executable else 0o666))
+
+
+def _hardlink(blob: str, path: str, _: str) -> None:
+    os.link(blob, path)
+
+
+def _copy(blob: str, path: str, source: str) -> None:
+    """The bytes, in a writable file of the blob's time."""
+    reader = os.open(blob, _READ)
+    try:
+        writer = os.open(path, _CREATE, 0o777 if source.endswith("-x") else 0o666)
+        try:
+            while data := os.read(reader, 1 << 20):
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(writer, view) :]
+        except BaseException:
+            os.close(writer)
+            os.unlink(path)
+            raise
+        os.close(writer)
+    finally:
+        os.close(reader)
+    _set_time(path, source)
+
+
+def _clone_linux(blob: str, path: str, source: str) -> None:
+    """A reflink (ioctl_ficlone(2)): our own call, because reflink-copy's leaves mode and time to two more."""
+    from fcntl import ioctl
+
+    reader = os.open(blob, _READ)
+    try:
+        writer = os.open(path, _CREATE, 0o777 if source.endswith("-x") else 0o666)
+        try:
+            ioctl(writer, _FICLONE, reader)
+            seconds = name_mtime(source)
+            os.utime(writer, (seconds, seconds))
+        except BaseException:
+            os.close(writer)
+            os.unlink(path)
+            raise
+        os.close(writer)
+    finally:
+        os.close(reader)
+
+
+def _clone_elsewhere(blob: str, path: str, source: str) -> None:
+    """A clone by clonefile(2) on macOS or ReFS on Windows."""
+    import reflink_copy
+
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+    reflink_copy.reflink(blob, path)
+    os.chmod(path, 0o755 if source.endswith("-x") else 0o644)
+    _set_time(path, source)
+
+
+def _set_time(path: str, source: str) -> None:
+    seconds = name_mtime(source)
+    os.utime(path, (seconds, seconds))
+
+
+_MAKERS: dict[Mode, Callable[[str, str, str], None]] = {
+    "clone": _clone_linux if sys.platform.startswith("linux") else _clone_elsewhere,
+    "hardlink": _hardlink,
+    "copy": _copy,
+}
+
+
+def probe(tmp: str, directory: str) -> frozenset[Mode]:
+    """Which modes work between the store and `directory` (which exists); asked once for a pair of devices.
+
+    `tmp` is the store's, where a blob for the trial is made; nothing of it is left.
+    """
+    name = "00/" + "0" * 62
+    trial = f"{tmp}/probe-{os.getpid()}"
+    there = f"{directory}/.wheelstore-probe-{os.getpid()}"
+    possible: set[Mode] = {"copy"}
+    with open(trial, "xb") as stream:
+        stream.write(b"probe")
+    try:
+        for mode in ("clone", "hardlink"):
+            try:
+                _MAKERS[mode](trial, there, name)
+            except OSError:
+                continue
+            os.unlink(there)
+            possible.add(mode)
+    finally:
+        os.unlink(trial)
+    return frozenset(possible)

@@ -1,0 +1,144 @@
+"""A plan becomes files: all of them in a new tree, or only what changed in an existing one.
+
+Hot path. A fresh tree of 12,300 files and 1,700 directories on ext4 takes 160 ms in one process and 90 ms in two,
+each making its own run of directories and links (creating a directory costs 35 µs, a link 9 µs, nearly all of it in
+the kernel); so a large plan is halved over a fork, which costs 1 ms in a process as small as the warm path's.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import accumulate
+
+from wheelstore.materialize.link import Linker
+from wheelstore.materialize.record import finish_record
+from wheelstore.materialize.scripts import entry_point, rewrite, shebang
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from wheelstore.materialize.link import Mode
+    from wheelstore.materialize.plan import Plan, Record, Script
+
+_WORTH_A_FORK = 2000  # links
+
+
+class Tree:
+    """An environment's files under `root`, which will be (or already is) the environment `final`.
+
+    `python` is the absolute path of the environment's interpreter as scripts are to name it.
+    """
+
+    def __init__(self, *, root: str, final: str, blobs: str, mode: Mode, python: str) -> None:
+        self.root, self.final, self._blobs, self._mode, self._python = root, final, blobs, mode, python
+
+    def create(self, plan: Plan, site: str, *, processes: int) -> None:
+        """Make everything that `plan` names; `root` exists and holds none of it but perhaps directories.
+
+        Raises:
+            OSError: as `Linker.run`; what was made so far is left for the caller to throw away.
+        """
+        for directory in plan.directories[1:]:
+            if directory.count("/") < 3:
+                _make_directory(f"{self.root}/{directory}")
+        if processes > 1 and len(plan.targets) >= _WORTH_A_FORK and hasattr(os, "fork"):
+            self._create_halves(plan)
+        else:
+            self._create_run(plan, 0, len(plan.directories), 0, len(plan.targets))
+        for target, content in self.written_files(plan.scripts, plan.records, site):
+            write_file(f"{self.root}/{target}", content, executable=not target.endswith("/RECORD"))
+
+    def written_files(
+        self, scripts: Iterable[Script], records: Iterable[Record], site: str
+    ) -> Iterator[tuple[str, bytes]]:
+        """The content of the files that name the environment's path: every script, then every RECORD."""
+        made: dict[str, bytes] = {}
+        for script in scripts:
+            made[script.target] = content = self._script(script)
+            yield script.target, content
+        for record in records:
+            with open(f"{self._blobs}/{record.source}", "rb") as stream:
+                head = stream.read()
+            own = {target: made[target] for target in record.scripts if target in made}
+            yield record.target, finish_record(head, own, site)
+
+    def _script(self, script: Script) -> bytes:
+        if not script.source:
+            return (shebang(self._python) + entry_point(script.module, script.attribute)).encode()
+        with open(f"{self._blobs}/{script.source}", "rb") as stream:
+            return rewrite(stream.read(), self._python)
+
+    def _create_run(self, plan: Plan, first: int, last: int, start: int, end: int) -> None:
+        mkdir, prefix = os.mkdir, f"{self.root}/"
+        for directory in plan.directories[first:last]:
+            if directory.count("/") < 3:
+                continue
+            try:
+                mkdir(prefix + directory)
+            except FileExistsError:
+                continue
+        Linker(self._blobs, self.root, self._mode).run(plan.sources[start:end], plan.targets[start:end])
+
+    def _create_halves(self, plan: Plan) -> None:
+        """Half of the directories with their links here, half in a child.
+
+        Both need the parents of the directories that the second half starts with; those are made first.
+        """
+        directories = plan.directories
+        total = len(plan.targets)
+        ends = list(accumulate(plan.counts))
+        middle = next(at + 1 for at, end in enumerate(ends) if end * 2 >= total)
+        boundary = ends[middle - 1]
+        first_half = set(directories[:middle])
+        shared = {d for d in (_parent(directory) for directory in directories[middle:]) if d in first_half}
+        for directory in sorted(shared):
+            os.makedirs(f"{self.root}/{directory}", exist_ok=True)
+        child = os.fork()
+        if not child:
+            try:
+                self._create_run(plan, middle, len(directories), boundary, total)
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        try:
+            self._create_run(plan, 0, middle, 0, boundary)
+        finally:
+            _, status = os.waitpid(child, 0)
+        if status:
+            self._finish(plan, boundary)
+
+    def _finish(self, plan: Plan, boundary: int) -> None:
+        """Make what a failed child left out, so that its error is raised here; or succeed, if only the child had it."""
+        missing = [
+            at for at in range(boundary, len(plan.targets)) if not os.path.lexists(f"{self.root}/{plan.targets[at]}")
+        ]
+        for at in missing:
+            os.makedirs(f"{self.root}/{_parent(plan.targets[at])}", exist_ok=True)
+        for directory in plan.directories[1:]:
+            os.makedirs(f"{self.root}/{directory}", exist_ok=True)
+        linker = Linker(self._blobs, self.root, self._mode)
+        linker.run([plan.sources[at] for at in missing], [plan.targets[at] for at in missing])
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _make_directory(path: str) -> None:
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return
+
+
+def write_file(path: str, content: bytes, *, executable: bool) -> None:
+    """Write a new file; never through an existing name, which might be a blob's."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags, 0o777 if executable else 0o666)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,145 @@
+"""Every edge of the fallback, on real filesystems where this machine has them."""
+
+import errno
+import os
+
+import pytest
+from wheelstore.materialize import link
+from wheelstore.materialize.link import Linker, probe
+from wheelstore.store.blobs import blob_key, blob_mtime, blob_name
+from wheelstore.store.ingest import put_blob
+
+CONTENT = b"print('hello')\n"
+
+
+@pytest.fixture
+def blobs(tmp_path):
+    directory = tmp_path / "blobs"
+    for number in range(256):
+        (directory / f"{number:02x}").mkdir(parents=True)
+    return str(directory)
+
+
+@pytest.fixture
+def source(blobs, tmp_path):
+    return blob_name(put_blob(blobs, str(tmp_path), CONTENT))
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "root").mkdir()
+    return str(tmp_path / "root")
+
+
+def check_private(path, source):
+    """The file has the blob's content and time, and can be changed without changing the blob."""
+    with open(path, "rb") as stream:
+        assert stream.read() == CONTENT
+    assert int(os.stat(path).st_mtime) == blob_mtime(blob_key(source))
+    assert os.stat(path).st_nlink == 1
+    assert os.stat(path).st_mode & 0o200
+
+
+def test_a_hardlink_is_the_blob(blobs, source, root):
+    linker = Linker(blobs, root, "hardlink")
+    linker.run([source], ["a"])
+    assert os.path.samefile(f"{root}/a", f"{blobs}/{source}")
+    assert linker.used == {"clone": 0, "hardlink": 1, "copy": 0}
+
+
+def test_a_copy_is_private(blobs, source, root):
+    Linker(blobs, root, "copy").run([source], ["a"])
+    check_private(f"{root}/a", source)
+
+
+def test_an_executable_blob_stays_executable(blobs, source, root):
+    os.rename(f"{blobs}/{source}", f"{blobs}/{source}-x")
+    for mode in ("hardlink", "copy"):
+        os.chmod(f"{blobs}/{source}-x", 0o555)
+        Linker(blobs, root, mode).run([f"{source}-x"], [mode])
+        assert os.access(f"{root}/{mode}", os.X_OK)
+
+
+@pytest.mark.parametrize(("word", "executable"), [("", False), ("x", True)])
+def test_empty_files_are_never_linked(blobs, root, word, executable):
+    linker = Linker(blobs, root, "hardlink")
+    linker.run([word, word], ["a", "b"])
+    assert not os.path.samefile(f"{root}/a", f"{root}/b")
+    assert bool(os.stat(f"{root}/a").st_mode & 0o100) is executable
+    assert linker.used["hardlink"] == 0
+
+
+def refuse(mode, code, monkeypatch):
+    def refused(blob, path, _):
+        raise OSError(code, os.strerror(code), path)
+
+    monkeypatch.setitem(link._MAKERS, mode, refused)
+
+
+@pytest.mark.parametrize("code", sorted(link._REFUSALS["hardlink"]))
+def test_a_refused_hardlink_becomes_a_copy(blobs, source, root, monkeypatch, code):
+    refuse("hardlink", code, monkeypatch)
+    linker = Linker(blobs, root, "hardlink")
+    linker.run([source, source], ["a", "b"])
+    check_private(f"{root}/a", source)
+    assert linker.used == {"clone": 0, "hardlink": 0, "copy": 2}
+
+
+@pytest.mark.parametrize("code", sorted(link._REFUSALS["clone"]))
+def test_a_refused_clone_becomes_a_hardlink(blobs, source, root, monkeypatch, code):
+    refuse("clone", code, monkeypatch)
+    linker = Linker(blobs, root, "clone")
+    linker.run([source], ["a"])
+    assert linker.used == {"clone": 0, "hardlink": 1, "copy": 0}
+
+
+def test_one_refused_file_does_not_take_the_others_along(blobs, source, root, monkeypatch):
+    real = link._MAKERS["hardlink"]
+
+    def full_at_b(blob, path, name):
+        if path.endswith("/b"):
+            raise OSError(errno.EMLINK, "Too many links", path)
+        real(blob, path, name)
+
+    monkeypatch.setitem(link._MAKERS, "hardlink", full_at_b)
+    linker = Linker(blobs, root, "hardlink")
+    linker.run([source] * 3, ["a", "b", "c"])
+    assert linker.used == {"clone": 0, "hardlink": 2, "copy": 1}
+    check_private(f"{root}/b", source)
+
+
+def test_other_errors_are_not_swallowed(blobs, source, root):
+    with pytest.raises(FileNotFoundError):
+        Linker(blobs, root, "hardlink").run(["00/" + "0" * 62], ["a"])
+    with pytest.raises(FileExistsError):
+        Linker(blobs, root, "hardlink").run([source, source], ["a", "a"])
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no second filesystem to cross to")
+def test_another_device_gets_copies(blobs, source, tmp_path_factory):
+    import tempfile
+
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        assert os.stat(other).st_dev != os.stat(blobs).st_dev
+        assert "hardlink" not in probe(os.path.dirname(blobs), other)
+        linker = Linker(blobs, other, "clone")
+        linker.run([source], ["a"])
+        check_private(f"{other}/a", source)
+        assert linker.used == {"clone": 0, "hardlink": 0, "copy": 1}
+
+
+def test_a_failed_copy_leaves_no_half_file(blobs, source, root, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(link.os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        Linker(blobs, root, "copy").run([source], ["a"])
+    assert os.listdir(root) == []
+
+
+def test_a_probe_leaves_nothing(blobs, root, tmp_path):
+    before = sorted(os.listdir(tmp_path))
+    assert {"copy", "hardlink"} <= probe(str(tmp_path), root)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert os.listdir(root) == []
