@@ -217,6 +217,11 @@ def test_whatever_zipfile_writes_is_read_as_zipfile_reads_it(
     assert content_of(data) == {name: content for name, (content, _, _) in files.items()}
 
 
+FIELDS = st.binary(min_size=1, max_size=8) | st.sampled_from(
+    [byte * size for byte in (b"\0", b"\xff", b"\x7f", b"\x80") for size in (1, 2, 4, 8)]
+)
+
+
 def header_positions(data: bytes) -> set[int]:
     """Every byte of an archive that is not in an entry's data."""
     inside = (range(entry.offset, entry.offset + entry.compressed_size) for entry in entries_of(data))
@@ -254,6 +259,16 @@ def test_no_inserted_or_removed_bytes_are_overlooked(data: st.DataObject, zip64:
     assume(len(mutated) != len(archive))
     with pytest.raises(BadWheel):
         entries_of(mutated)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2000), FIELDS), max_size=4), st.booleans())
+def test_overwritten_fields_are_refused_or_do_no_harm(changes: list[tuple[int, bytes]], zip64: bool) -> None:
+    archive = bytearray(every_feature(zip64=zip64))
+    size = len(archive)
+    for position, field in changes:
+        archive[position % size : position % size + len(field)] = field
+    with contextlib.suppress(BadWheel):
+        assert all(0 < entry.offset <= size - entry.compressed_size for entry in entries_of(bytes(archive[:size])))
 
 
 @given(st.binary(max_size=300))

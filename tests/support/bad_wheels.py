@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,20 @@ def _same_place(raw: RawArchive) -> None:
     raw.add("demo/again.py", _BODY, in_local=False, central=Fields(offset=0))
 
 
+def _at_the_directory(raw: RawArchive) -> None:
+    raw.add("demo/nowhere.py", _BODY, in_local=False)
+
+
+def _beyond_every_file(raw: RawArchive) -> None:
+    """What a seek to the second entry would raise an OverflowError for."""
+    huge = 1 << 63
+    long = Fields(extra=struct.pack("<2H2Q", 1, 16, 1, huge), size=0xFFFFFFFF, compressed_size=0xFFFFFFFF)
+    raw.entries.clear()
+    raw.add("a", b"x", local=long, central=long)
+    place = struct.pack("<2HQ", 1, 8, huge + 51)
+    raw.add("b", b"x", central=Fields(extra=place, offset=0xFFFFFFFF))
+
+
 def _lying_sizes(raw: RawArchive) -> None:
     for index in range(5):
         lie = Fields(size=0xFFFF_FFF0)
@@ -146,14 +161,22 @@ ARCHIVES: dict[str, BadCase] = {
     "descriptor CRC": _entry(Rule.DESCRIPTOR, descriptor="signed", descriptor_fields={"crc": 1}),
     "descriptor size": _entry(Rule.DESCRIPTOR, descriptor="unsigned", descriptor_fields={"size": 1}),
     "long descriptor size": _entry(Rule.DESCRIPTOR, descriptor="signed", zip64=True, descriptor_fields={"size": 1}),
+    "descriptor signature": BadCase(
+        Rule.DESCRIPTOR,
+        _entry(Rule.DESCRIPTOR, descriptor="signed").arguments,
+        lambda data: data.replace(b"PK\7\x08", b"PK\7\x09"),
+    ),
     "descriptor missing": _entry(Rule.DESCRIPTOR, flags=8),
     "two names for one place": _zip(Rule.OVERLAP, _same_place),
     "overlap": _both(Rule.OVERLAP, compressed_size=300),
+    "beyond every file": _zip(Rule.OVERLAP, _beyond_every_file),
+    "local header in the central directory": _zip(Rule.LOCAL_MISSING, _at_the_directory),
     "gap": _zip(Rule.GAP, lambda raw: setattr(raw.entries[1], "gap", b"secret")),
     "gap before the central directory": _archive(Rule.GAP, before_central=b"secret"),
     "damaged data": _entry(Rule.DATA, payload=b"\xff" * 20),
     "data after the end of the stream": _entry(Rule.DATA, payload=RawArchive().add("", _BODY).compressed() + b"more"),
     "content longer than stated": _sized(len(_BODY) - 1),
+    "content much longer than stated": BadCase(Rule.DATA, _sized(7).arguments),
     "content shorter than stated": _sized(len(_BODY) + 1),
     "content with another CRC": _both(Rule.CRC, crc=1),
 }

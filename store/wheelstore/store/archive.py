@@ -106,8 +106,6 @@ def read_entry(file: BinaryIO, entry: Entry) -> bytes:
             data = inflater.decompress(data, entry.size + 1)
         except zlib.error:
             raise BadWheel(entry.name, Rule.DATA) from None
-        if len(data) > entry.size:
-            raise BadWheel(entry.name, Rule.SIZE)
         if not inflater.eof or inflater.unused_data:
             raise BadWheel(entry.name, Rule.DATA)
     if len(data) != entry.size:
@@ -154,20 +152,20 @@ def _check_tiling(file: BinaryIO, headers: Sequence[Header], end: int) -> dict[i
     position = 0
     for index, header in enumerate(ordered):
         offset, local = header.offset, header.ordinary_local
-        if offset != position:
+        if offset != position or offset >= end:
             raise _misplaced(file, position, header)
         seek(offset)
         ordinary = local and read(len(local)) == local
         begin = offset + len(local) if ordinary else _check_local(file, header)
         begins[offset] = begin
         position = begin + header.compressed_size
+        if position > end:
+            raise BadWheel(header.name, Rule.OVERLAP)
         if header.flags & HAS_DESCRIPTOR:
             following = ordered[index + 1].offset if index + 1 < len(ordered) else end
             _check_descriptor(file, header, position, following)
             position = following
-    if position > end:
-        raise BadWheel(ordered[-1].name, Rule.OVERLAP)
-    if position < end:
+    if position != end:
         raise _unaccounted(file, position, None)
     return begins
 
@@ -212,9 +210,11 @@ def _check_descriptor(file: BinaryIO, header: Header, start: int, end: int) -> N
 
 
 def _misplaced(file: BinaryIO, position: int, header: Header) -> BadWheel:
-    """What is wrong when an entry does not begin at `position`, where those before it end."""
+    """What is wrong when an entry does not begin at `position`, where those before it end, or not before the end."""
     if header.offset < position:
         return BadWheel(header.name, Rule.OVERLAP)
+    if header.offset == position:
+        return BadWheel(header.name, Rule.LOCAL_MISSING)
     return _unaccounted(file, position, header.name)
 
 

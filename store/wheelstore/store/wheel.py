@@ -20,7 +20,7 @@ from wheelstore.store.refusal import BadWheel, Rule, naming
 
 __all__ = ["EntryPoint", "WheelContents", "WheelName", "check_recorded", "check_wheel", "parse_wheel_name"]
 
-_FILENAME = re.compile(r"(?a:([\w.]+)-([\w.+!]+)(?:-(\d\w*))?-([\w.]+)-([\w.]+)-([\w.]+))\.whl").fullmatch
+_FILENAME = re.compile(r"(?a:([\w.]+)-([\w.+!]+)(?:-(\d[\w.]*))?-([\w.]+)-([\w.]+)-([\w.]+))\.whl").fullmatch
 _DATA_KEYS = frozenset(("purelib", "platlib", "scripts", "headers", "data"))
 _SCRIPT_DIRECTORIES = frozenset(("bin", "scripts"))
 _ENVIRONMENT_FILES = frozenset(("pyvenv.cfg", "bin", "scripts", "lib", "lib64", "include"))
