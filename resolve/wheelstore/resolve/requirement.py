@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _NAME_AT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S)")
 _SINGLE_EQUALS = re.compile(r"(?<![=<>!~])=(?!=)")
 _LOCK_IT = "only a line with == and one version is a pin; 'store lock' writes such a file"
+_SPACE_HINT = "a space behind a backslash keeps the next line from joining"
 _NAME_IT = "write it as 'NAME @ …'"
 
 
@@ -80,6 +81,8 @@ def parse_requirement(
     Raises:
         BadRequirement: it does not parse, or contradicts itself.
     """
+    if text.endswith("\\"):
+        raise BadRequirement(f"{text!r} ends in a backslash, but not its line", _SPACE_HINT)
     try:
         if _NAME_AT.match(text):
             dependency = _parse_dependency(text)
@@ -89,8 +92,8 @@ def parse_requirement(
             extras, marker = parse_extras(",".join(dependency.extras)), dependency.marker
         elif editable or is_reference(text):
             location, condition = split_marker(text)
-            reference = parse_reference(location, directory=directory, editable=editable)
             extras, marker = frozenset[str](), parse_marker(condition) if condition else None
+            reference = parse_reference(location, directory=directory, editable=editable)
         else:
             return _from_dependency(text, hashes=hashes, config_settings=config_settings, position=position)
     except (BadReference, BadMarker) as error:
@@ -146,11 +149,8 @@ def _parse_dependency(text: str) -> Dependency:
     try:
         return Dependency(text.rstrip("; \t"))
     except InvalidRequirement as error:
-        hint = None
-        if text.endswith("\\"):
-            hint = "a space behind the backslash ends the line"
-        elif _SINGLE_EQUALS.search(text.partition(";")[0]):
-            hint = "= is no operator, did you mean ==?"
+        single = _SINGLE_EQUALS.search(text.partition(";")[0])
+        hint = "= is no operator, did you mean ==?" if single else None
         raise BadRequirement(f"{text!r} is not a requirement: {condensed(error)}", hint) from None
 
 
