@@ -1,0 +1,73 @@
+"""The question that a sync asks, as one digest: which lock, for which interpreter, under which options.
+
+The answer (a manifest) is remembered in the index under this key, so that a lock is parsed and selected once. Only
+locks whose every pin carries hashes are remembered: their answer cannot depend on what an index says today.
+"""
+
+from __future__ import annotations
+
+import os
+
+from blake3 import blake3
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_VERSION = "1"  # of what a key covers and of how a lock is read; changing it forgets every answer
+
+
+class LockFile:
+    """A lock's path and bytes, read once and used for the key and for parsing alike."""
+
+    __slots__ = ("content", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        with open(path, "rb") as stream:
+            self.content = stream.read()
+
+    @property
+    def depends_on_environment(self) -> bool:
+        """Whether ``${NAMES}`` are expanded in it, which a key does not cover."""
+        return b"${" in self.content
+
+    @property
+    def depends_on_place(self) -> bool:
+        """Whether it may name other files (option lines start a line; PEP 751 has paths), so its directory matters."""
+        return (
+            self.content.startswith(b"-") or b"\n-" in self.content or b"./" in self.content or b"path" in self.content
+        )
+
+
+def answer_key(locks: Iterable[LockFile], *, identity: str, require_hashes: bool) -> str:
+    """The digest of everything that decides which wheels `locks` mean."""
+    digest = blake3(f"{_VERSION}\n{identity}\n{require_hashes}".encode())
+    for lock in locks:
+        directory, name = os.path.split(lock.path)
+        words = (name, directory if lock.depends_on_place else "", str(len(lock.content)))
+        digest.update("\n".join(("", *words, "")).encode())
+        digest.update(lock.content)
+    return digest.hexdigest()
+
+
+def pack_inputs(inputs: Iterable[tuple[str, str]]) -> str:
+    """Further files that a lock reads, with their sha256, as one line of text."""
+    return "\x1e".join(f"{path}\x1f{digest}" for path, digest in inputs)
+
+
+def inputs_hold(packed: str) -> bool:
+    """Whether the files of `pack_inputs` still have the content they had."""
+    if not packed:
+        return True
+    from hashlib import sha256
+
+    for item in packed.split("\x1e"):
+        path, _, digest = item.partition("\x1f")
+        try:
+            with open(path, "rb") as stream:
+                if sha256(stream.read()).hexdigest() != digest:
+                    return False
+        except OSError:
+            return False
+    return True

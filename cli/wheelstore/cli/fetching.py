@@ -1,0 +1,187 @@
+"""Get the wheels that a selection means into the store: download, ingest, publish, each byte once.
+
+Nothing outside ``tmp/`` changes before every wheel of the operation was found good; then blobs are renamed into
+place, and one transaction makes the wheels visible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TextIO
+
+from wheelstore.cli.progress import Progress, progress_on
+from wheelstore.resolve.downloads import Downloads, Job
+from wheelstore.resolve.links import without_credentials
+from wheelstore.resolve.selection import Selected
+from wheelstore.resolve.transport import Transport
+from wheelstore.store.archive import DEFAULT_LIMITS
+from wheelstore.store.claims import Claims
+from wheelstore.store.errors import StoreError
+from wheelstore.store.index import Index, WheelRow
+from wheelstore.store.ingest import WheelFile, blobs_of, publish, stage
+from wheelstore.store.layout import Store
+from wheelstore.store.workers import Workers
+
+
+class StoreReadOnly(StoreError):
+    """Wheels are missing, and the store belongs to someone else."""
+
+    def __init__(self, root: str, wheels: Sequence[str]) -> None:
+        super().__init__(root, tuple(wheels))
+        self.root, self.wheels = root, tuple(wheels)
+        self.hint = "ask the store's owner to 'store add' the lock, or use a store of your own with --store"
+
+    def __str__(self) -> str:
+        return f"the store {self.root} is read-only here and lacks {', '.join(self.wheels)}"
+
+
+class StoreFull(StoreError):
+    """The store's filesystem refused to take a wheel's files."""
+
+    def __init__(self, wheel: str, reason: str) -> None:
+        super().__init__(wheel, reason)
+        self.wheel, self.reason = wheel, reason
+        self.hint = "nothing was changed; make room (or point --store elsewhere) and run the same command again"
+
+    def __str__(self) -> str:
+        return f"cannot unpack {self.wheel} into the store: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingestion:
+    """The means of one operation."""
+
+    store: Store
+    index: Index
+    transport: Transport
+    say: Callable[[str], None]
+
+    def ensure(self, selected: Sequence[Selected], *, wanted: bool, stream: TextIO) -> dict[int, WheelRow]:
+        """The rows of all `selected` wheels, by position; those that the store lacks are fetched and ingested.
+
+        A progress bar is shown on `stream` if it is `wanted` and that is a terminal.
+
+        Raises:
+            StoreReadOnly: some are missing from a store that is not ours.
+            FetchErrors, HashMismatch, BadWheel, StoreFull: a wheel cannot be had; the store is as it was.
+        """
+        present = self._present(selected)
+        missing = {at: one for at, one in enumerate(selected) if at not in present}
+        if not missing:
+            return present
+        if not self.store.writable:
+            raise StoreReadOnly(self.store.root, [one.filename for one in missing.values()])
+        claimed = [one.sha256 for one in missing.values() if one.sha256]
+        with Claims(f"{self.store.tmp}/claims", claimed, waiting=self._say_waiting):
+            # Whoever held the claims may have brought what was missing.
+            present = self._present(selected)
+            missing = {at: one for at, one in missing.items() if at not in present}
+            if not missing:
+                return present
+            # The processes are forked before the bar and the downloads start threads.
+            with Workers(min(len(missing), os.cpu_count() or 1)) as workers, progress_on(stream, wanted=wanted) as bar:
+                return present | _Operation(self, workers, bar).run(missing)
+
+    def _say_waiting(self) -> None:
+        self.say("Waiting for another store command that fetches the same wheels")
+
+    def _present(self, selected: Sequence[Selected]) -> dict[int, WheelRow]:
+        rows = self.index.wheels([one.sha256 for one in selected if one.sha256])
+        return {at: rows[one.sha256] for at, one in enumerate(selected) if one.sha256 in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """One fetch and ingest of what is missing."""
+
+    means: Ingestion
+    workers: Workers
+    progress: Progress
+
+    def run(self, missing: Mapping[int, Selected]) -> dict[int, WheelRow]:
+        sizes = [one.size for one in missing.values()]
+        self.progress.expect(len(missing), None if None in sizes else sum(size or 0 for size in sizes))
+        store, index = self.means.store, self.means.index
+        with self._directory() as directory:
+            staged = self._stage_all(directory, missing)
+            publishing = [self.workers.submit(publish, store.blobs, directory, wheel) for wheel, _ in staged.values()]
+            for each in publishing:
+                each.result()
+            with index.writing():
+                index.add_wheels(((row, blobs_of(row)) for _, row in staged.values()), now=time.time())
+            for wheel, _ in staged.values():
+                if os.path.dirname(wheel.path) == store.tmp:
+                    os.unlink(wheel.path)
+        return {at: row for at, (_, row) in staged.items()}
+
+    @contextmanager
+    def _directory(self) -> Iterator[str]:
+        directory = f"{self.means.store.tmp}/op-{os.getpid()}-{os.urandom(4).hex()}"
+        os.mkdir(directory, 0o700)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _stage_all(self, directory: str, missing: Mapping[int, Selected]) -> dict[int, tuple[WheelFile, WheelRow]]:
+        """Download and unpack, the second overlapping with the first; large wheels first."""
+        ordered = sorted(missing, key=lambda at: -(missing[at].size or 0))
+        jobs = [self._job(directory, at, missing[at]) for at in ordered]
+        futures: dict[int, tuple[WheelFile, Future[WheelRow]]] = {}
+        with Downloads(self.means.transport, jobs, progress=self.progress.advance) as downloads:
+            for at, downloaded in downloads:
+                one = missing[at]
+                wheel = WheelFile(
+                    path=self._target(directory, at, one),
+                    filename=one.filename,
+                    sha256=downloaded.sha256,
+                    origin=without_credentials(one.url) if one.url else None,
+                )
+                future = self.workers.submit(stage, self.means.store.blobs, directory, wheel, DEFAULT_LIMITS)
+                future.add_done_callback(lambda _: self.progress.unpacked())
+                futures[at] = wheel, future
+        return {at: (wheel, _result(wheel, future)) for at, (wheel, future) in futures.items()}
+
+    def _job(self, directory: str, at: int, one: Selected) -> Job[int]:
+        if one.url is None:
+            raise AssertionError(f"{one.filename} was selected from the store, and is not there")
+        return Job(
+            key=at,
+            url=one.url,
+            target=self._target(directory, at, one),
+            hashes={"sha256": one.sha256} if one.sha256 else {},
+            accepted=one.pin.hashes,
+            size=one.size,
+        )
+
+    def _target(self, directory: str, at: int, one: Selected) -> str:
+        """A download whose hash is known has a name of its own in ``tmp/``, so that the next command can resume it."""
+        return f"{self.means.store.tmp}/{one.sha256}.whl" if one.sha256 else f"{directory}/{at}.whl"
+
+
+def _result(wheel: WheelFile, future: Future[WheelRow]) -> WheelRow:
+    try:
+        return future.result()
+    except OSError as error:
+        raise StoreFull(wheel.filename, error.strerror or str(error)) from error
+
+
+def local_hashes(selected: Sequence[Selected]) -> tuple[Selected, ...]:
+    """Give wheels on this machine without a hash the one they have, so that the store can be asked for them."""
+    return tuple(_hashed(one) for one in selected)
+
+
+def _hashed(one: Selected) -> Selected:
+    if one.sha256 or not one.url or not one.url.startswith("file:"):
+        return one
+    from wheelstore.resolve.addresses import file_url_path
+
+    with open(file_url_path(one.url), "rb") as stream:
+        return replace(one, sha256=hashlib.file_digest(stream, "sha256").hexdigest())

@@ -1,0 +1,97 @@
+"""Which interpreter a command means: `--python`, else the environment's own, else the first on the PATH.
+
+On the warm path.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from wheelstore.materialize.discovery import find_interpreter
+from wheelstore.materialize.interpreter import Interpreter, stamp
+from wheelstore.store.errors import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wheelstore.cli.environments import Place
+    from wheelstore.materialize.interpreter import Memory
+
+
+class OtherInterpreter(StoreError):
+    """The existing environment has another interpreter than the one that was asked for."""
+
+    hint = "pass --clear to build it anew with that interpreter"
+
+    def __init__(self, path: str, has: str, asked: str) -> None:
+        super().__init__(path, has, asked)
+        self.path, self.has, self.asked = path, has, asked
+
+    def __str__(self) -> str:
+        return f"the environment {self.path} has Python {self.has}, not {self.asked}"
+
+
+class BrokenEnvironment(StoreError):
+    """The existing environment's own interpreter is gone."""
+
+    hint = "pass --clear to build it anew"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"the environment {self.path} is broken: {self.reason}"
+
+
+def choose(request: str | None, place: Place, memory: Memory, environ: Mapping[str, str]) -> tuple[Interpreter, str]:
+    """The interpreter for the environment at `place`, and its stamp.
+
+    Raises:
+        InterpreterNotFound, InterpreterFailed, BadRequest: there is none, or it does not start.
+        BrokenEnvironment, OtherInterpreter: the environment exists, but without an interpreter, or with another one.
+    """
+    if not place.existing:
+        return find(request, memory, environ)
+    try:
+        present, its_stamp = find(place.path, memory, environ)
+    except StoreError as error:
+        raise BrokenEnvironment(place.path, str(error)) from None
+    if request is not None:
+        asked, _ = find(request, memory, environ)
+        if asked.identity != present.identity:
+            raise OtherInterpreter(place.path, present.version, asked.version)
+    return present, its_stamp
+
+
+def find(request: str | None, memory: Memory, environ: Mapping[str, str]) -> tuple[Interpreter, str]:
+    """The interpreter that `request` names, and its stamp; it is started once, then remembered."""
+    interpreter = find_interpreter(
+        request,
+        search_path=environ.get("PATH", os.defpath).split(os.pathsep),
+        memory=memory,
+        installations=_installations(environ),
+        registered=_registered(),
+        directory=os.getcwd(),
+    )
+    return interpreter, stamp(interpreter.executable)
+
+
+def _installations(environ: Mapping[str, str]) -> list[str]:
+    """Directories whose subdirectories each hold a Python: pyenv's, and uv's own."""
+    home = os.path.expanduser("~")
+    data = environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+    return [
+        os.path.join(environ.get("PYENV_ROOT") or os.path.join(home, ".pyenv"), "versions"),
+        environ.get("UV_PYTHON_INSTALL_DIR") or os.path.join(data, "uv", "python"),
+    ]
+
+
+def _registered() -> list[str]:
+    if sys.platform != "win32":
+        return []
+    from wheelstore.materialize.registry import registered_pythons
+
+    return registered_pythons()

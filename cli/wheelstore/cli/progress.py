@@ -1,0 +1,89 @@
+"""A progress bar on a terminal, and silence elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+
+class Progress(Protocol):
+    """Where a fetch says how far it is; its methods are called from several threads."""
+
+    def expect(self, count: int, size: int | None) -> None:
+        """So many files are to come, of so many bytes in all if that is known."""
+
+    def advance(self, size: int) -> None:
+        """So many bytes came."""
+
+    def unpacked(self) -> None:
+        """One file was unpacked."""
+
+
+class Silent:
+    """No progress bar."""
+
+    def expect(self, count: int, size: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, size: int) -> None:
+        """Say nothing."""
+
+    def unpacked(self) -> None:
+        """Say nothing."""
+
+
+class Bar:
+    """A rich bar of bytes, with the count of unpacked wheels; it vanishes when it is done."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        self._lock = threading.Lock()
+        self._count = self._done = 0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=Console(file=stream),
+            transient=True,
+        )
+        self._task = self._bar.add_task("Fetching", total=None, visible=False)
+
+    def expect(self, count: int, size: int | None) -> None:
+        """Show the bar."""
+        self._count = count
+        self._bar.update(self._task, total=size, visible=True, description=self._words())
+
+    def advance(self, size: int) -> None:
+        """Move the bar."""
+        self._bar.advance(self._task, size)
+
+    def unpacked(self) -> None:
+        """Count a wheel."""
+        with self._lock:
+            self._done += 1
+        self._bar.update(self._task, description=self._words())
+
+    def _words(self) -> str:
+        return f"Fetching wheels {self._done}/{self._count}"
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Keep the terminal's lines in order while the bar is there."""
+        with self._bar:
+            yield
+
+
+@contextmanager
+def progress_on(stream: TextIO, *, wanted: bool) -> Iterator[Progress]:
+    """The bar if `wanted` and `stream` is a terminal; rich is imported only then."""
+    if not (wanted and stream.isatty()):
+        yield Silent()
+        return
+    bar = Bar(stream)
+    with bar.shown():
+        yield bar

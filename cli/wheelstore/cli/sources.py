@@ -1,0 +1,75 @@
+"""Where wheels come from in one command: the configured indexes, the network, and what is remembered of both."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelstore.cli.configuration import CommandLine, index_options, read_configuration, transport_options
+from wheelstore.cli.pip_files import Surroundings
+from wheelstore.cli.request import SyncRequest
+from wheelstore.resolve.facts import Facts
+from wheelstore.resolve.indexes import Indexes
+from wheelstore.resolve.requirements_options import LockOptions
+from wheelstore.resolve.transport import Transport
+from wheelstore.store.layout import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The open means of finding and fetching."""
+
+    indexes: Indexes
+    transport: Transport
+
+
+def surroundings(environ: Mapping[str, str]) -> Surroundings:
+    """What configuration is read from, as this process sees it."""
+    return Surroundings(
+        environ=environ,
+        home=os.path.expanduser("~"),
+        prefix=sys.prefix,
+        platform=sys.platform,
+        cwd=os.getcwd(),
+        read=_read,
+    )
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None
+
+
+@contextmanager
+def open_sources(
+    request: SyncRequest, options: LockOptions | None, *, store: Store, environ: Mapping[str, str]
+) -> Iterator[Sources]:
+    """The indexes and the network as command line, lock and configuration say.
+
+    Raises:
+        ConfigurationError: a setting makes no sense.
+    """
+    around = surroundings(environ)
+    configuration = read_configuration(around)
+    command = CommandLine(
+        index_url=request.index_url,
+        extra_index_urls=request.extra_index_urls,
+        find_links=request.find_links,
+        no_index=request.no_index,
+        offline=request.offline,
+    )
+    where = index_options(configuration, command, options, around)
+    network = transport_options(configuration, command, options, where)
+    facts = Path(store.facts_path) if store.writable else None
+    with Facts(facts) as remembered, Transport(network) as transport:
+        indexes = Indexes(
+            where, pages=transport, facts=remembered, now=time.time, offline=network.offline, refresh=False
+        )
+        yield Sources(indexes, transport)

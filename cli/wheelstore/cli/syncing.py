@@ -1,0 +1,259 @@
+"""`store sync` in full: lock, interpreter, selection, fetch and ingest, manifest, plan, environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelstore.cli.answers import LockFile, answer_key, pack_inputs
+from wheelstore.cli.console import Console
+from wheelstore.cli.environments import Goal, Place, bring, kept_seeds, link_mode, look
+from wheelstore.cli.fetching import Ingestion, local_hashes
+from wheelstore.cli.interpreters import choose
+from wheelstore.cli.request import SyncRequest
+from wheelstore.cli.sources import Sources, open_sources
+from wheelstore.cli.summary import tell
+from wheelstore.cli.warm import Warm
+from wheelstore.materialize.distribution import Blobs, Installed, Scheme, plan_environment
+from wheelstore.materialize.installed import find_distributions
+from wheelstore.materialize.interpreter import Interpreter
+from wheelstore.materialize.manifest import manifest_content, manifest_digest
+from wheelstore.materialize.plan import Distribution, Plan, PlanDamaged, make_plan, pack, unpack
+from wheelstore.materialize.sync import Outcome
+from wheelstore.resolve.errors import ResolveError
+from wheelstore.resolve.lock import IndexSource, Lock, PathSource, Pin, UrlSource, read_lock
+from wheelstore.resolve.pins import hide_credentials
+from wheelstore.resolve.selection import Selected, select
+from wheelstore.resolve.target import Target
+from wheelstore.store.blobs import blob_name
+from wheelstore.store.index import Answer, Index, WheelRow, open_index
+from wheelstore.store.ingest import put_blob
+from wheelstore.store.layout import Store, open_store
+
+
+class LockUnreadable(ResolveError):
+    """The lock file cannot be opened."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"cannot read the lock {self.path}: {self.reason}"
+
+
+def run_sync(request: SyncRequest, *, started: float, environ: Mapping[str, str] = os.environ) -> None:
+    """Carry out `request` and report on it.
+
+    Raises:
+        StoreError, ResolveError: what the user has to know; the environment is as it was.
+    """
+    console = Console(quiet=request.quiet, verbose=request.verbose)
+    store = open_store(request.store)
+    with open_index(store.index_path) as index:
+        sync = Sync(request, store, index, console, environ)
+        goal, outcome = sync.run()
+    seconds = time.perf_counter() - started
+    packages = len(goal.plan.distributions)
+    if request.json:
+        sys.stdout.write(json.dumps(_as_json(request, goal, outcome, seconds), indent=2) + "\n")
+    elif not request.quiet:
+        done = Warm(packages, outcome.added, outcome.removed, outcome.repaired, outcome.files)
+        tell(sys.stderr, done, seconds, dry_run=request.dry_run)
+
+
+def _as_json(request: SyncRequest, goal: Goal, outcome: Outcome, seconds: float) -> dict[str, object]:
+    def listed(distributions: Sequence[Distribution]) -> list[dict[str, str]]:
+        return [{"name": one.name, "version": one.version} for one in distributions]
+
+    return {
+        "environment": request.venv,
+        "python": goal.interpreter.version,
+        "manifest": goal.manifest,
+        "dry_run": request.dry_run,
+        "packages": len(goal.plan.distributions),
+        "added": listed(outcome.added),
+        "removed": listed(outcome.removed),
+        "repaired": listed(outcome.repaired),
+        "files": outcome.files,
+        "seconds": round(seconds, 4),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """One full sync: the request, and what it works with."""
+
+    request: SyncRequest
+    store: Store
+    index: Index
+    console: Console
+    environ: Mapping[str, str]
+
+    def run(self) -> tuple[Goal, Outcome]:
+        """Find out what the environment should be, get it into the store, and bring the environment there."""
+        request = self.request
+        locks, stdin = self._read_files()
+        place = look(request.venv, clear=request.clear)
+        interpreter, stamp = choose(request.python, place, self.index, self.environ)
+        key = answer_key(locks, identity=interpreter.identity, require_hashes=request.require_hashes)
+        lock = read_lock(
+            [Path(path) for path in request.locks],
+            environ=self.environ,
+            require_hashes=request.require_hashes,
+            stdin=stdin,
+        )
+        for warning in lock.warnings:
+            self.console.warn(warning)
+        pins = lock.for_target(interpreter.markers)
+        with open_sources(request, lock.options, store=self.store, environ=self.environ) as sources:
+            selected = self._select(lock, pins, Target.of(interpreter), sources)
+            if request.dry_run:
+                return self._rehearse(place, selected, interpreter, stamp)
+            rows = self._ingest(selected, sources)
+        installed = [
+            Installed(wheel=row, direct_url=direct_url(one.pin, row)) for one, row in zip(selected, rows, strict=True)
+        ]
+        goal = self._goal(installed, interpreter, stamp, key, lock, memorable=_memorable(lock, pins, stdin))
+        mode = link_mode(self.store, self.index, request.link_mode, request.venv)
+        outcome = bring(
+            place,
+            goal,
+            store=self.store,
+            index=self.index,
+            mode=mode,
+            now=time.time(),
+            reinstall=request.reinstall,
+            dry_run=False,
+        )
+        return goal, outcome
+
+    def _read_files(self) -> tuple[list[LockFile], bytes | None]:
+        stdin = sys.stdin.buffer.read() if "-" in self.request.locks else None
+        locks = []
+        for path in self.request.locks:
+            if path == "-":
+                continue
+            try:
+                locks.append(LockFile(path))
+            except OSError as error:
+                raise LockUnreadable(path, error.strerror or str(error)) from None
+        return locks, stdin
+
+    def _select(self, lock: Lock, pins: Sequence[Pin], target: Target, sources: Sources) -> tuple[Selected, ...]:
+        selected = local_hashes(select(pins, target, sources.indexes, known=self._filenames, formats=lock.options))
+        for one in selected:
+            if one.yanked is not None:
+                reason = f" ({one.yanked})" if one.yanked else ""
+                self.console.warn(f"{one.pin.spelling} is yanked{reason}")
+        return selected
+
+    def _filenames(self, sha256s: Collection[str]) -> Mapping[str, str]:
+        return self.index.filenames(list(sha256s))
+
+    def _ingest(self, selected: Sequence[Selected], sources: Sources) -> list[WheelRow]:
+        """The rows of the selected wheels, in order, after fetching those that the store lacks."""
+        ingestion = Ingestion(store=self.store, index=self.index, transport=sources.transport, say=self.console.say)
+        wanted = self.request.progress and not self.request.quiet and not self.request.json
+        rows = ingestion.ensure(selected, wanted=wanted, stream=self.console.stream)
+        return [rows[at] for at in range(len(selected))]
+
+    def _goal(
+        self,
+        installed: Sequence[Installed],
+        interpreter: Interpreter,
+        stamp: str,
+        key: str,
+        lock: Lock,
+        *,
+        memorable: bool,
+    ) -> Goal:
+        """The manifest and plan of `installed`, kept in the index with the answer that they are."""
+        content = manifest_content(installed, interpreter.identity)
+        digest = manifest_digest(content)
+        plan = self._known_plan(digest) or plan_environment(installed, scheme_of(interpreter), self._blobs())
+        inputs = pack_inputs((str(one.path), one.sha256) for one in lock.inputs[len(self.request.locks) :])
+        if self.store.writable:
+            now = time.time()
+            with self.index.writing():
+                self.index.put_manifest(digest, content, pack(plan), now=now)
+                if memorable:
+                    self.index.put_answer(key, Answer(digest, inputs), now=now)
+        return Goal(digest, plan, key if memorable else "", inputs, interpreter, stamp)
+
+    def _known_plan(self, digest: str) -> Plan | None:
+        packed = self.index.manifest(digest)
+        try:
+            return unpack(packed) if packed else None
+        except PlanDamaged:
+            return None
+
+    def _blobs(self) -> Blobs:
+        directory, tmp = self.store.blobs, self.store.tmp
+
+        def read(key: bytes) -> bytes:
+            with open(f"{directory}/{blob_name(key)}", "rb") as stream:
+                return stream.read()
+
+        return Blobs(read=read, put=lambda data: put_blob(directory, tmp, data))
+
+    def _rehearse(
+        self, place: Place, selected: Sequence[Selected], interpreter: Interpreter, stamp: str
+    ) -> tuple[Goal, Outcome]:
+        """What a sync would do, by names and versions; wheels that are not in the store are not fetched for it."""
+        will_be = [Distribution(one.pin.name, version_of(one), "") for one in selected]
+        was = []
+        if place.existing:
+            found = find_distributions(place.path, (interpreter.purelib, interpreter.platlib))
+            was = [item.distribution._replace(dist_info="") for item in found]
+        kept = kept_seeds(place.path) if place.existing else frozenset()
+        names = {one.name for one in will_be}
+        outcome = Outcome(
+            added=tuple(sorted(set(will_be) - set(was))),
+            removed=tuple(sorted(one for one in set(was) - set(will_be) if one.name in names or one.name not in kept)),
+        )
+        plan = make_plan([], [], [], will_be)
+        return Goal("", plan, "", "", interpreter, stamp), outcome
+
+
+def version_of(selected: Selected) -> str:
+    """The version that a selected wheel has, normalized."""
+    from packaging.utils import parse_wheel_filename
+
+    return str(selected.pin.version or parse_wheel_filename(selected.filename)[1])
+
+
+def scheme_of(interpreter: Interpreter) -> Scheme:
+    """Where environments of `interpreter` keep each kind of file."""
+    return Scheme(
+        purelib=interpreter.purelib,
+        platlib=interpreter.platlib,
+        scripts=interpreter.scripts,
+        include=interpreter.include,
+    )
+
+
+def _memorable(lock: Lock, pins: Sequence[Pin], stdin: bytes | None) -> bool:
+    """Whether the lock alone decides what it means: every pin is hashed, and no variable had a say."""
+    return (
+        stdin is None
+        and not lock.environment_names
+        and all(pin.hashes or (pin.artifacts and all(one.hashes for one in pin.artifacts)) for pin in pins)
+        and not any(isinstance(pin.source, PathSource) for pin in pins)
+    )
+
+
+def direct_url(pin: Pin, row: WheelRow) -> str | None:
+    """The text of direct_url.json (PEP 610) for a pin that names a URL or a path; credentials are left out."""
+    if isinstance(pin.source, IndexSource):
+        return None
+    url = pin.source.path.absolute().as_uri() if isinstance(pin.source, PathSource) else ""
+    if isinstance(pin.source, UrlSource):
+        url = hide_credentials(pin.source.url)
+    archive = {"hash": f"sha256={row.sha256}", "hashes": {"sha256": row.sha256}}
+    return json.dumps({"archive_info": archive, "url": url}, sort_keys=True)
