@@ -36,7 +36,7 @@ def around(
     return Surroundings(environ, home, prefix, platform, cwd, contents.get)
 
 
-def read(files: Mapping[str, str | bytes] | None = None, /, **environ: str) -> Configuration:
+def read(files: Files | None = None, /, **environ: str) -> Configuration:
     return read_configuration(around(files, **environ))
 
 
