@@ -26,9 +26,10 @@ USER, LEGACY, SITE = "/home/me/.config/pip/pip.conf", "/home/me/.pip/pip.conf", 
 MACHINE, XDG, CHOSEN = "/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/chosen.conf"
 
 
-def around(
-    files: Mapping[str, str | bytes] | None = None, /, *, platform: str = "linux", **environ: str
-) -> Surroundings:
+Files = Mapping[str, str | bytes]
+
+
+def around(files: Files | None = None, /, *, platform: str = "linux", **environ: str) -> Surroundings:
     contents = {path: text.encode() if isinstance(text, str) else text for path, text in (files or {}).items()}
     home, prefix, cwd = (
         ("C:\\Users\\me", "C:\\venv", "C:\\work") if platform == "win32" else ("/home/me", "/venv", "/work")
