@@ -20,7 +20,7 @@ from wheelstore.store.refusal import BadWheel
         "demo/naïve/文.py",
         "a" * 255,
         "é" * 127,
-        "/".join(["abcdefg"] * 512),
+        "/".join(["abcdefg"] * 511 + ["abcdefgh"]),
     ],
 )
 def test_ordinary_and_odd_but_safe_names_pass(name: str) -> None:
@@ -68,3 +68,17 @@ def test_folding_ignores_case_and_normalization() -> None:
     assert fold("STRASSE") == fold("Straße")
     assert fold("CAFE\u0301") == fold("caf\xe9")
     assert fold("a") != fold("b")
+
+
+@pytest.mark.parametrize(
+    ("names", "culprit"),
+    [
+        (["a", "b", "b"], "b"),
+        (["Demo/", "demo/", "demo/a", "Demo/A"], "Demo/A"),
+        (["demo/b", "demo/b/c"], "demo/b"),
+    ],
+)
+def test_the_refusal_names_the_file_that_is_in_the_way(names: list[str], culprit: str) -> None:
+    with pytest.raises(BadWheel) as refused:
+        check_distinct(names)
+    assert refused.value.entry == culprit

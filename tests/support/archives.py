@@ -44,7 +44,7 @@ class Fields(TypedDict, total=False):
 
 
 class EndFields(TypedDict, total=False):
-    """Fields of an end-of-central-directory record; `place` is where the locator says that the zip64 one is."""
+    """Fields of an end-of-central-directory record; the last four are the zip64 one's and its locator's."""
 
     disk: int
     central_disk: int
@@ -53,7 +53,10 @@ class EndFields(TypedDict, total=False):
     size: int
     offset: int
     comment_size: int
+    record_size: int
     place: int
+    place_disk: int
+    disks: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -175,10 +178,13 @@ class RawArchive:
         if self.zip64:
             long = {**true, **self.end64}
             records += _END64.pack(
-                b"PK\x06\x06", 44, 45, 45, long["disk"], long["central_disk"],
+                b"PK\x06\x06", self.end64.get("record_size", 44), 45, 45, long["disk"], long["central_disk"],
                 long["entries_here"], long["entries"], long["size"], long["offset"],
             )  # fmt: skip
-            records += _LOCATOR64.pack(b"PK\x06\x07", 0, self.end64.get("place", position), 1)
+            records += _LOCATOR64.pack(
+                b"PK\x06\x07", self.end64.get("place_disk", 0),
+                self.end64.get("place", position), self.end64.get("disks", 1),
+            )  # fmt: skip
             short |= {"entries_here": 0xFFFF, "entries": 0xFFFF, "size": 0xFFFFFFFF, "offset": 0xFFFFFFFF}
         short |= {"comment_size": len(self.comment), **self.end}
         return records + _END.pack(

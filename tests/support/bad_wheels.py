@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from support.wheels import Tweak, make_wheel, record_hash
 from wheelstore.store.refusal import Rule
 
 _BODY = b"x = 1\n" * 50
+_DEFLATED = RawArchive().add("", _BODY).compressed()
 _CODE = "demo/__init__.py"
 
 
@@ -62,6 +64,12 @@ def _both(rule: Rule, **fields: int) -> BadCase:
     return _entry(rule, local=fields, central=fields)
 
 
+def _unended(body: bytes) -> bytes:
+    """All of `body`, deflated, but not the end of the stream."""
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return deflate.compress(body) + deflate.flush(zlib.Z_SYNC_FLUSH)
+
+
 def _sized(size: int) -> BadCase:
     """The headers agree on a wrong size, and RECORD is silent about it."""
     case = _both(Rule.SIZE, size=size)
@@ -108,6 +116,9 @@ ARCHIVES: dict[str, BadCase] = {
     "no archive": BadCase(Rule.NOT_AN_ARCHIVE, rewrite=lambda _: b"<html>Not found</html>" * 9),
     "cut in the end record": BadCase(Rule.NOT_AN_ARCHIVE, rewrite=lambda data: data[:-5]),
     "cut in the middle": BadCase(Rule.NOT_AN_ARCHIVE, rewrite=lambda data: data[: len(data) // 2]),
+    "cut in the comment": BadCase(
+        Rule.NOT_AN_ARCHIVE, _archive(Rule.NOT_AN_ARCHIVE, comment=b"hi").arguments, lambda data: data[:-2]
+    ),
     "trailing bytes": _archive(Rule.TRAILING_BYTES, suffix=b"tail"),
     "trailing zero bytes": _archive(Rule.TRAILING_BYTES, suffix=bytes(40)),
     "end record in the comment": _archive(Rule.DIRECTORY_END, comment=b"PK\x05\x06" + bytes(18)),
@@ -117,6 +128,7 @@ ARCHIVES: dict[str, BadCase] = {
     "prefixed with true offsets": _archive(Rule.PREFIXED, prefix=b"#!/bin/sh\n"),
     "bytes before the end record": _archive(Rule.DIRECTORY_END, before_end=b"??"),
     "several disks": _archive(Rule.SPANNED, end={"disk": 1}),
+    "central directory on another disk": _archive(Rule.SPANNED, end={"central_disk": 1}),
     "entries on other disks": _archive(Rule.SPANNED, end={"entries_here": 1}),
     "entry on another disk": _entry(Rule.SPANNED, central={"disk": 1}),
     "count too high": _archive(Rule.DIRECTORY, end={"entries_here": 5, "entries": 5}),
@@ -124,7 +136,23 @@ ARCHIVES: dict[str, BadCase] = {
     "central signature": BadCase(Rule.DIRECTORY, rewrite=lambda data: data.replace(b"PK\1\2", b"PK\1\0", 1)),
     "zip64 end contradicts": _archive(Rule.ZIP64, zip64=True, end={"entries": 2}),
     "zip64 end elsewhere": _archive(Rule.DIRECTORY_END, zip64=True, end64={"offset": 1}),
+    "zip64 end at another place": _archive(Rule.ZIP64, zip64=True, end64={"place": 3}),
+    "zip64 end on another disk": _archive(Rule.ZIP64, zip64=True, end64={"place_disk": 1}),
+    "zip64 end of several disks": _archive(Rule.ZIP64, zip64=True, end64={"disks": 2}),
+    "zip64 end of another size": _archive(Rule.ZIP64, zip64=True, end64={"record_size": 45}),
+    "zip64 end missing": BadCase(
+        Rule.ZIP64, _archive(Rule.ZIP64, zip64=True).arguments, lambda data: data.replace(b"PK\6\6", b"PK\6\5")
+    ),
+    "only a zip64 locator": BadCase(Rule.ZIP64, rewrite=lambda _: b"PK\6\7" + bytes(16) + b"PK\5\6" + bytes(18)),
     "zip64 missing": _both(Rule.ZIP64, size=0xFFFFFFFF),
+    "zip64 missing for the compressed size": _both(Rule.ZIP64, compressed_size=0xFFFFFFFF),
+    "zip64 missing for the offset": _entry(Rule.ZIP64, central={"offset": 0xFFFFFFFF}),
+    "zip64 with too few numbers": _entry(
+        Rule.ZIP64, central={"extra": struct.pack("<2HQ", 1, 8, 0), "offset": 0xFFFFFFFF, "size": 0xFFFFFFFF}
+    ),
+    "zip64 with too many numbers": _entry(
+        Rule.ZIP64, central={"extra": struct.pack("<2H4Q", 1, 32, len(_BODY), len(_DEFLATED), 0, 0)}
+    ),
     "zip64 contradicts": _entry(Rule.ZIP64, central={"extra": b"\1\0\x10\0" + bytes(16)}),
     "zip64 twice": _entry(Rule.ZIP64, central={"extra": b"\1\0\0\0" * 2}),
     "extra field cut": _entry(Rule.EXTRA, central={"extra": b"\x55\x54\xff\0"}),
@@ -138,6 +166,7 @@ ARCHIVES: dict[str, BadCase] = {
     "patched data": _entry(Rule.FLAGS, flags=0x20),
     "bzip2": _entry(Rule.METHOD, method=BZIP2),
     "lzma": _entry(Rule.METHOD, method=LZMA),
+    "deflate64": _entry(Rule.METHOD, method=STORED, local={"method": 9}, central={"method": 9}),
     "stored with two sizes": _both(Rule.STORED_SIZE, method=STORED),
     "symbolic link": _entry(Rule.SYMLINK, mode=SYMLINK, data=b"/etc/passwd"),
     "pipe": _entry(Rule.SPECIAL_FILE, mode=FIFO),
@@ -174,7 +203,8 @@ ARCHIVES: dict[str, BadCase] = {
     "gap": _zip(Rule.GAP, lambda raw: setattr(raw.entries[1], "gap", b"secret")),
     "gap before the central directory": _archive(Rule.GAP, before_central=b"secret"),
     "damaged data": _entry(Rule.DATA, payload=b"\xff" * 20),
-    "data after the end of the stream": _entry(Rule.DATA, payload=RawArchive().add("", _BODY).compressed() + b"more"),
+    "data without an end": _entry(Rule.DATA, payload=_unended(_BODY)),
+    "data after the end of the stream": _entry(Rule.DATA, payload=_DEFLATED + b"more"),
     "content longer than stated": _sized(len(_BODY) - 1),
     "content much longer than stated": BadCase(Rule.DATA, _sized(7).arguments),
     "content shorter than stated": _sized(len(_BODY) + 1),

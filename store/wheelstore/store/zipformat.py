@@ -129,7 +129,7 @@ def parse_headers(raw: bytes, count: int) -> list[Header]:
         ) = unpack(raw, position)  # fmt: skip
         name_end = position + header_size + name_size
         following = name_end + extra_size + comment_size
-        if signature != b"PK\x01\x02" or following > end:
+        if signature != b"PK\x01\x02":
             raise BadWheel(None, Rule.DIRECTORY)
         raw_name = raw[position + header_size : name_end]
         name = decode_name(raw_name)
