@@ -49,7 +49,7 @@ def _explain_os_error(error: OSError, *, timeout: float) -> Trouble:
     if isinstance(error, ssl.SSLCertVerificationError):
         return Trouble(f"TLS verification failed: {error.verify_message}", hint=_CERT_HINT)
     if isinstance(error, ssl.SSLError):
-        return Trouble(f"TLS failed: {error.reason or text}", hint=_CERT_HINT, transient=True)
+        return Trouble(f"TLS failed: {getattr(error, 'reason', None) or text}", hint=_CERT_HINT, transient=True)
     if text.startswith(_TUNNEL):
         return proxy_refusal(text.removeprefix(_TUNNEL))
     return Trouble(f"the connection failed: {text}", transient=True)

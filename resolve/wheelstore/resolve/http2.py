@@ -10,9 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 import httpcore
 
+from wheelstore.resolve.addresses import origin_of, request_target
 from wheelstore.resolve.connection_errors import explain, proxy_refusal
 from wheelstore.resolve.credentials import basic
 from wheelstore.resolve.proxies import Proxy
@@ -76,7 +78,11 @@ class Http2:
         Raises:
             Trouble: no answer came.
         """
-        request = httpcore.Request("GET", url, headers=list(headers.items()), extensions=self._timeouts)
+        parts = urlsplit(url)
+        origin = origin_of(url)
+        where = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=request_target(parts))
+        sent = [("Host", parts.netloc), *headers.items()]
+        request = httpcore.Request("GET", where, headers=sent, extensions=self._timeouts)
         with self.translated():
             return Http2Response(self, self._pool(proxy).handle_request(request))
 
@@ -98,8 +104,7 @@ class Http2:
         except httpcore.ProxyError as error:
             raise proxy_refusal(str(error)) from error
         except _ERRORS as error:
-            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-            raise explain(cause, timeout=self._timeout) from error
+            raise explain(_root(error), timeout=self._timeout) from error
 
     def _pool(self, proxy: Proxy | None) -> httpcore.ConnectionPool:
         with self._lock:
@@ -117,3 +122,11 @@ class Http2:
 def _spell(proxy: Proxy) -> httpcore.Proxy:
     where = httpcore.URL(scheme="http", host=proxy.host, port=proxy.port, target="/")
     return httpcore.Proxy(where, headers={"Proxy-Authorization": basic(proxy.login)} if proxy.login else None)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Find the socket's or TLS's own error beneath what httpcore made of it."""
+    inner = error.__cause__ or error.__context__
+    while inner is not None and not isinstance(inner, OSError):
+        inner = inner.__cause__ or inner.__context__
+    return inner or error
