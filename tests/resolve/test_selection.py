@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,6 +166,21 @@ def test_a_page_seen_before_tells_hashes_of_other_versions(bench: Bench, wheels:
     assert bench.names(pin("demo", "2.0", hash_of(newer))) == [newer.name]
 
 
+def test_of_two_pages_seen_before_the_first_indexs_counts(bench: Bench, wheels: Path, tmp_path: Path) -> None:
+    for directory in (wheels, tmp_path / "extra"):
+        make_wheel(directory)
+        newer = make_wheel(directory, version="2.0")
+    with IndexServer(tmp_path / "extra") as extra:
+        bench.options = IndexOptions(
+            index_url=bench.server.index_url, extra_index_urls=(extra.index_url,), strategy=Strategy.BEST_MATCH
+        )
+        bench.select(pin())
+        bench.transport = Unreachable()
+        for _ in range(2):
+            (selected,) = bench.select(pin("demo", "2.0", hash_of(newer)))
+            assert selected.url == extra.file_url(newer.name)
+
+
 def test_with_one_unknown_hash_the_index_is_asked(bench: Bench, wheels: Path) -> None:
     one = make_wheel(wheels)
     hashed = pin("demo", "1.0", hash_of(one), "sha256:" + "0" * 64)
@@ -259,6 +275,19 @@ def test_without_hashes_the_strategy_holds(
         assert error.hint is not None
         assert "unsafe-best-match" in error.hint
         assert "secret" not in f"{error} {error.hint}"
+
+
+def test_an_index_that_fails_while_the_hint_is_sought_is_passed_over(
+    bench: Bench, wheels: Path, tmp_path: Path
+) -> None:
+    make_wheel(tmp_path / "a", version="0.9")
+    make_wheel(wheels)
+    bench.server.fault("demo", Fault(status=403))
+    with IndexServer(tmp_path / "a") as first:
+        bench.options = IndexOptions(index_url=bench.server.index_url, extra_index_urls=(first.index_url,))
+        error = bench.error(pin())
+    assert isinstance(error, NoMatchingVersion)
+    assert error.elsewhere == ()
 
 
 def test_find_links_join_the_first_index(bench: Bench, wheels: Path, tmp_path: Path) -> None:
@@ -360,6 +389,28 @@ def test_a_dead_index_is_one_error_and_ends_the_search(bench: Bench, wheels: Pat
     assert all(isinstance(error, FetchFailed) for error in errors)
 
 
+def test_an_interruption_is_not_held_up_by_what_is_underway(bench: Bench) -> None:
+    underway, released = threading.Event(), threading.Event()
+
+    class Stuck:
+        def get(self, url: str, *, accept: str, headers: Mapping[str, str]) -> PageReply:
+            if "first" in url:
+                underway.wait(10)
+                raise KeyboardInterrupt
+            underway.set()
+            released.wait(10)
+            raise FetchFailed(url, "cut off")
+
+    bench.transport = Stuck()
+    with pytest.raises(KeyboardInterrupt):
+        bench.select(pin("first"), pin("second"), pin("third"), workers=2)
+    assert not released.is_set()
+    released.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("search"):
+            thread.join()
+
+
 def test_one_bad_page_does_not_hide_other_errors(bench: Bench, wheels: Path) -> None:
     make_wheel(wheels, "bad")
     bench.server.fault("bad", Fault(status=403))
@@ -417,6 +468,12 @@ def test_files_that_the_lock_lists_need_no_index(bench: Bench) -> None:
     assert isinstance(bench.error(only_sdist), NeedsBuild)
     excluded = pin("demo", "1.0", *hashes, artifacts=listed, requires_python=SpecifierSet("<3.12"))
     assert isinstance(bench.error(excluded), RequiresPythonExcludes)
+
+
+def test_a_listed_file_of_another_version_is_refused(bench: Bench) -> None:
+    artifact = Artifact(filename="demo-2.0-py3-none-any.whl", url="https://host/a.whl", hashes=("sha256:" + "a" * 64,))
+    error = bench.error(pin("demo", "1.0", *artifact.hashes, artifacts=(artifact,)))
+    assert str(error) == "lock.txt:7: demo==1.0: demo-2.0-py3-none-any.whl is no wheel of it"
 
 
 def test_a_listed_file_without_url_is_looked_for_by_its_hash(bench: Bench, wheels: Path) -> None:

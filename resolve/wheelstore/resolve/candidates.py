@@ -59,7 +59,7 @@ def rank_wheels(
     formats: Formats | None = None,
     searched: Sequence[str] = (),
 ) -> list[IndexFile]:
-    """Order what the pin may mean, best first; never empty.
+    """Order what the pin may mean, best first; never empty. Of files with one name, the first given is first.
 
     Best is: a hash of the lock before an unknown one, not yanked, the highest version (they can only
     differ in the local label), the best tag, the highest build number.
@@ -124,7 +124,7 @@ def _ordered(pin: Pin, candidates: list[Candidate]) -> list[Candidate]:
     if len(candidates) == 1:
         return candidates
     local = _version_ranks({one.wheel.version for one in candidates})
-    ordered = sorted(candidates, key=lambda one: (one.file.filename, one.file.url))
+    ordered = sorted(candidates, key=lambda one: one.file.filename)
     ordered.sort(key=lambda one: build_order(one.wheel.build), reverse=True)
     ordered.sort(
         key=lambda one: (

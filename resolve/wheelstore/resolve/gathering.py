@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from wheelstore.resolve.candidates import of_version
+from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.facts import KnownFile
 from wheelstore.resolve.filenames import public_key
 from wheelstore.resolve.indexes import Answer, Indexes, Strategy
@@ -43,7 +45,7 @@ def gather(pin: Pin, indexes: Indexes, target: Target) -> Found:
         is_last = not missing if pin.hashes else _is_last(answer, indexes, has_version=bool(files))
         if is_last:
             break
-    found.files = _merged(found.files)
+    found.files = merged(found.files)
     return found
 
 
@@ -53,16 +55,18 @@ def absence(pin: Pin, indexes: Indexes, found: Found) -> PinRefused:
         return NoSuchProject(pin, indexes.sources)
     key = public_key(str(pin.version)) or ""
     asked = [answer.location for answer in found.answers]
-    elsewhere = [
-        answer.location
-        for answer in indexes.search(pin.name, index=pin.index)
-        if answer.location not in asked and of_version(pin, answer.page.group(key))
-    ]
+    elsewhere: list[str] = []
+    with suppress(ResolveError):  # what goes wrong further on is not what went wrong
+        elsewhere.extend(
+            answer.location
+            for answer in indexes.search(pin.name, index=pin.index)
+            if answer.location not in asked and of_version(pin, answer.page.group(key))
+        )
     versions = {version for answer in found.answers for version in answer.page.keys}
     return NoMatchingVersion(pin, _newest_first(versions), asked, elsewhere)
 
 
-def _merged(files: Iterable[KnownFile]) -> list[KnownFile]:
+def merged(files: Iterable[KnownFile]) -> list[KnownFile]:
     """Keep one of each file that several locations have: the first, with what only a later one tells of it."""
     kept: dict[tuple[str, str | None], KnownFile] = {}
     for number, (file, source) in enumerate(files):

@@ -19,7 +19,7 @@ from wheelstore.resolve.facts import KnownFile
 from wheelstore.resolve.fetch_errors import FetchFailed
 from wheelstore.resolve.filenames import project_name, public_key, sdist_stem, split_wheel
 from wheelstore.resolve.find_links import local_path
-from wheelstore.resolve.gathering import absence, gather
+from wheelstore.resolve.gathering import absence, gather, merged
 from wheelstore.resolve.indexes import Indexes
 from wheelstore.resolve.links import filename_of
 from wheelstore.resolve.pins import IndexSource, PathSource, Pin, UrlSource
@@ -142,12 +142,15 @@ class _Selection:
                 if isinstance(error, FetchFailed) and error.status is None:
                     dead.set()
                 return error
-            except BaseException:
-                dead.set()
-                raise
 
-        with ThreadPoolExecutor(min(workers, len(pins)), thread_name_prefix="search") as pool:
+        pool = ThreadPoolExecutor(min(workers, len(pins)), thread_name_prefix="search")
+        try:
             outcomes = list(pool.map(search, pins))
+        except BaseException:  # an interrupted search must not be waited for
+            dead.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
         self._indexes.facts.remember_files(learned)
         return outcomes
 
@@ -181,7 +184,10 @@ class _Selection:
     def _from_lock(self, pin: Pin) -> Selected | None:
         """Select among the files that the lock itself lists; an index finds those without a URL."""
         files = [IndexFile(one.filename, one.url or "", one.hashes, one.size) for one in pin.artifacts]
-        ranked = self._rank(pin, of_version(pin, files))
+        right = of_version(pin, files)
+        if not right:
+            raise WrongWheel(pin, files[0].filename)
+        ranked = self._rank(pin, right)
         return self._selected(pin, ranked) if ranked[0].url or self._indexes.offline else None
 
     def _by_hashes(self, pin: Pin) -> Selected | None:
@@ -205,12 +211,12 @@ class _Selection:
     def _remembered(self, pin: Pin, sha256s: Sequence[str]) -> list[KnownFile]:
         """Find the files that hashes name on pages seen before: what a hash names does not go stale."""
         wanted, key = set(sha256s), public_key(str(pin.version)) or ""
-        return [
+        return merged(
             KnownFile(file, answer.location)
             for answer in self._indexes.remembered(pin.name)
             for file in answer.page.group(key)
             if file.sha256 in wanted
-        ]
+        )
 
     def _search(self, pin: Pin, learned: list[KnownFile]) -> Selected:
         """Ask the locations for the pin's files, and select among them."""
