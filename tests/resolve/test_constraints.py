@@ -61,6 +61,8 @@ def test_a_constraint_narrows_what_it_allows(text: str, constraints: list[str], 
         ("demo==1.0", ["demo==2.0"], "demo==1.0 contradicts its constraint demo==2.0"),
         ("demo==1.0", ["demo>=2"], "demo==1.0 contradicts its constraint demo>=2"),
         ("demo==1.0+a", ["demo==1.0+b"], "demo==1.0+a contradicts its constraint demo==1.0+b"),
+        ("demo==2.0+a", ["demo==1.0"], "demo==2.0+a contradicts its constraint demo==1.0"),
+        ("demo==1.0", ["demo==2.0+a"], "demo==1.0 contradicts its constraint demo==2.0+a"),
         ("demo>=2", ["demo==1.0"], "demo>=2 excludes its constraint demo==1.0"),
         ("demo", ["demo==1.0", "demo==2.0"], "demo==1.0 contradicts its constraint demo==2.0"),
         (

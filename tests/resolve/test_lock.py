@@ -94,6 +94,13 @@ def test_names_of_unset_variables_are_told_too(write: Write) -> None:
     assert write(a_txt="--index-url https://${USER_1}@h\n").environment_names == {"USER_1"}
 
 
+def test_what_a_user_should_know_is_a_warning(write: Write) -> None:
+    lock = write(a_txt="a==1\n", pylock_toml=PYLOCK.replace("1.0", "1.7") + package("c"))
+    assert len(lock.warnings) == 1
+    assert "lock-version 1.7" in lock.warnings[0]
+    assert lock.pins[1].name == "c"
+
+
 def test_standard_input_is_a_lock(write: Write) -> None:
     lock = write(paths=["-"], stdin=b"a==1\n")
     assert str(lock.pins[0].position) == "<stdin>:1"
@@ -285,11 +292,17 @@ def test_a_pylock_may_not_say_a_name_twice_for_one_target(write: Write) -> None:
     ]
 
 
-def test_a_pylock_and_a_requirements_file_may_agree(write: Write) -> None:
-    lock = write(pylock_toml=PYLOCK + package("a"), a_txt=f"a==1.0 --hash={B}\n")
+@pytest.mark.parametrize("paths", [["pylock.toml", "a.txt"], ["a.txt", "pylock.toml"]])
+def test_a_pylock_and_a_requirements_file_may_agree(write: Write, paths: list[str]) -> None:
+    lock = write(
+        pylock_toml=PYLOCK + package("a", extra='index = "https://h/simple"'),
+        a_txt=f"a==1.0 --hash={B}\n",
+        paths=paths,
+    )
     (pin,) = lock.for_target(MARKERS)
     assert pin.hashes == (A, B)
     assert len(pin.artifacts) == 1
+    assert pin.index == "https://h/simple"
 
 
 # The real thing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from packaging.pylock import PackageWheel
 from packaging.version import Version
 
 from wheelstore.resolve.pins import (
@@ -80,6 +81,22 @@ def test_a_path_is_preferred_where_it_exists(tmp_path: Path) -> None:
 def test_a_path_may_have_either_separator() -> None:
     text = package(f'wheels = [{{path = "a\\\\demo-1.0-py3-none-any.whl", hashes = {{sha256 = "{A}"}}}}]')
     assert read(text).pins[0].artifacts[0].url == "file:///locks/a/demo-1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"url": "https://h/a/demo-1.0%2Bcpu-py3-none-any.whl?x=/y#z"},
+        {"url": "https://h/x", "name": "demo-1.0-py3-none-any.whl"},
+        {"path": "a/demo-1.0-py3-none-any.whl", "url": "https://h/x"},
+        {"path": "a\\demo-1.0-py3-none-any.whl"},
+        {"path": "demo-1.0-py3-none-any.whl"},
+    ],
+)
+def test_a_filename_is_the_one_that_packaging_sees(keys: dict[str, str]) -> None:
+    items = ", ".join(f"{key} = '{value}'" for key, value in keys.items())
+    (pin,) = read(package(f'wheels = [{{{items}, hashes = {{sha256 = "{A}"}}}}]')).pins
+    assert pin.artifacts[0].filename == PackageWheel(**keys, hashes={}).filename  # type: ignore[arg-type]
 
 
 def test_an_archive_is_a_url_or_a_path() -> None:

@@ -45,7 +45,7 @@ def settle(requirement: Requirement, constraints: Sequence[Requirement]) -> Pin 
     if pinning is None:
         return None
     version = pinning.pin.version
-    if requirement.specifier is not None and version is not None and not _allows(requirement, version):
+    if version is not None and not _allows(requirement, version):
         message = f"{requirement.text} excludes its constraint {pinning.text}"
         raise Conflict(requirement.pin.position, message, pinning.pin.position)
     pin = replace(requirement.pin, version=version, source=pinning.pin.source)
@@ -108,7 +108,7 @@ def _with_version(pin: Pin, constraint: Requirement) -> Pin:
 def _is_local_of(version: Version, public: Version) -> bool:
     from packaging.version import Version
 
-    return version.local is not None and public.local is None and Version(version.public) == public
+    return version.local is not None and Version(version.public) == public
 
 
 def _allows(requirement: Requirement, version: Version) -> bool:

@@ -50,7 +50,7 @@ def read_pylock(path: Path, data: bytes) -> PylockContents:
     """
     file = str(path)
     text = _decode(data, file)
-    lines = [text.count("\n", 0, match.start()) + 1 for match in _PACKAGES.finditer(text)]
+    lines = _package_lines(text)
     pylock, warnings = _validated(_parse_toml(text, file), file, text, lines)
     directory = Path(os.path.abspath(path)).parent
     pins: list[Pin] = []
@@ -119,6 +119,17 @@ def _validated(data: dict[str, object], file: str, text: str, lines: list[int]) 
         raise LockError(position, f"{error.message.splitlines()[0]}{where}") from None
 
 
+def _package_lines(text: str) -> list[int]:
+    """Return the line on which each `[[packages]]` stands; an inline array has none."""
+    lines: list[int] = []
+    start, line = 0, 1
+    for match in _PACKAGES.finditer(text):
+        line += text.count("\n", start, match.start())
+        start = match.start()
+        lines.append(line)
+    return lines
+
+
 def _line_of(context: str, text: str, lines: list[int]) -> int:
     """Return the line of what packaging calls `packages[3].wheels[0]`: its package, or its top-level key."""
     match = _PACKAGE_INDEX.match(context)
@@ -137,7 +148,7 @@ def _pin(package: Package, directory: Path, position: Position) -> Pin:
     if version is None and artifacts:
         version = named_by(artifacts[0].filename)[1]
     elif version is None and package.archive is not None:
-        version = named_by(_filename(package.archive.path or package.archive.url or ""))[1]
+        version = named_by(_filename(None, package.archive.path, package.archive.url))[1]
     return Pin(
         name=package.name,
         version=version,
@@ -185,7 +196,8 @@ def _artifacts(package: Package, directory: Path) -> tuple[Artifact, ...]:
         url, path = file.url, _inside(directory, file.path) if file.path else None
         if path is not None and (url is None or path.exists()):
             url = path.as_uri()
-        artifacts.append(Artifact(filename=file.filename, url=url, hashes=_hashes(file.hashes), size=file.size))
+        filename = _filename(file.name, file.path, file.url)
+        artifacts.append(Artifact(filename=filename, url=url, hashes=_hashes(file.hashes), size=file.size))
     return tuple(artifacts)
 
 
@@ -196,10 +208,16 @@ def _inside(directory: Path, path: str) -> Path:
     return Path(os.path.normpath(directory / path))
 
 
-def _filename(location: str) -> str:
-    from urllib.parse import unquote, urlsplit
+def _filename(name: str | None, path: str | None, url: str | None) -> str:
+    """Return an artifact's filename as packaging does, in a tenth of the time (there can be thousands)."""
+    if name or path:
+        return name or (path or "").replace("\\", "/").rsplit("/", 1)[-1]
+    tail = (url or "").partition("#")[0].partition("?")[0].rsplit("/", 1)[-1]
+    if "%" not in tail:
+        return tail
+    from urllib.parse import unquote
 
-    return unquote(urlsplit(location).path).replace("\\", "/").rsplit("/", 1)[-1]
+    return unquote(tail)
 
 
 def _hashes(hashes: Mapping[str, str]) -> tuple[str, ...]:
