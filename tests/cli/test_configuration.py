@@ -104,7 +104,7 @@ def test_names_may_be_spelled_as_options_or_variables() -> None:
         {USER: "[global]\nIndex_URL = https://a/simple\n--extra-index-url = https://b\ndefault-timeout = 3"}
     )
     assert configured.index_url == "https://a/simple"
-    assert configured.extra_index_urls == ("https://b",)
+    assert configured.pip_extra_index_urls == ("https://b",)
     assert configured.timeout == 3.0
 
 
@@ -119,7 +119,7 @@ def test_lists_are_split_at_white_space() -> None:
         {USER: "[global]\nextra-index-url =\n    https://a/simple\n    https://b/simple\nfind-links = /x  ~/y z\n"},
         PIP_TRUSTED_HOST="one two:8443",
     )
-    assert configured.extra_index_urls == ("https://a/simple", "https://b/simple")
+    assert configured.pip_extra_index_urls == ("https://a/simple", "https://b/simple")
     assert configured.find_links == ("/x", "/home/me/y", "/work/z")
     assert configured.trusted_hosts == ("one", "two:8443")
 
@@ -135,7 +135,7 @@ def test_variables_of_ours_beat_pips_and_those_beat_files() -> None:
     )
     assert configured.index_url == "https://store"
     assert configured.find_links == ("/pip",)
-    assert configured.extra_index_urls == ("https://file-extra",)
+    assert configured.pip_extra_index_urls == ("https://file-extra",)
     assert not configured.no_index
 
 
@@ -228,6 +228,17 @@ def options(
     return index_options(configured, command or CommandLine(), lock, around())
 
 
+def test_ours_come_before_the_default_and_pips_extra_indexes_after() -> None:
+    files = {USER: "[global]\nextra-index-url = https://pip\nindex-url = https://default"}
+    assert options(read(files)).index_urls == ("https://default", "https://pip")
+    assert options(read(files, STORE_EXTRA_INDEX_URL="https://store")).index_urls == (
+        "https://store",
+        "https://default",
+    )
+    command = CommandLine(extra_index_urls=("https://x",))
+    assert options(read(files), command).index_urls == ("https://x", "https://default", "https://pip")
+
+
 def test_without_any_word_the_default_index_is_asked() -> None:
     assert options(Configuration()).index_urls == (default_index_url(),)
     assert default_index_url().startswith("https://")
@@ -237,9 +248,9 @@ def test_without_any_word_the_default_index_is_asked() -> None:
 def test_the_command_line_beats_the_lock_and_the_lock_the_configuration() -> None:
     configured = Configuration(index_url="https://configured")
     lock = LockOptions(index_url="https://lock")
-    assert options(configured).index_url == "https://configured"
-    assert options(configured, lock=lock).index_url == "https://lock"
-    assert options(configured, CommandLine(index_url="https://command"), lock).index_url == "https://command"
+    assert options(configured).index_urls == ("https://configured",)
+    assert options(configured, lock=lock).index_urls == ("https://lock",)
+    assert options(configured, CommandLine(index_url="https://command"), lock).index_urls == ("https://command",)
 
 
 def test_lists_add_up_the_strongest_first() -> None:
@@ -248,7 +259,6 @@ def test_lists_add_up_the_strongest_first() -> None:
         CommandLine(extra_index_urls=("https://x",), find_links=("x", "~/y")),
         LockOptions(extra_index_urls=("https://l",), find_links=("l",)),
     )
-    assert found.extra_index_urls == ("https://x", "https://l", "https://c")
     assert found.index_urls == ("https://x", "https://l", "https://c", "/work/i")
     assert found.find_links == ("/work/x", "/home/me/y", "/work/l", "/c")
 
@@ -263,8 +273,7 @@ def test_lists_add_up_the_strongest_first() -> None:
 )
 def test_no_index_holds_wherever_it_is_said(configured: Configuration, command: CommandLine, lock: LockOptions) -> None:
     found = options(configured, command, lock)
-    assert found.no_index
-    assert found.index_urls == ()
+    assert found == IndexOptions(no_index=True)
 
 
 def test_the_strategy_is_one_of_uvs() -> None:

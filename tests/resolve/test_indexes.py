@@ -58,7 +58,7 @@ def write_index(root: Path, *wheels: Path) -> str:
 def test_an_index_over_http(tmp_path: Path, transport: Transport, facts: Facts, *, html_only: bool) -> None:
     wheel = make_wheel(tmp_path / "wheels", requires_python=">=3.8")
     with IndexServer(tmp_path / "wheels", html_only=html_only) as server:
-        found = indexes(IndexOptions(index_url=server.index_url), transport, facts)
+        found = indexes(IndexOptions(index_urls=(server.index_url,)), transport, facts)
         (file,) = found.files("demo")
         assert (file.filename, file.sha256, file.requires_python) == (wheel.name, sha256_of(wheel), ">=3.8")
         assert file.url == server.file_url(wheel.name)
@@ -71,35 +71,32 @@ def test_an_index_in_a_directory(tmp_path: Path, transport: Transport, facts: Fa
     wheel = make_wheel(tmp_path / "files")
     url = write_index(tmp_path / "simple", wheel)
     for index_url in (url, url + "/", str(tmp_path / "simple")):
-        found = indexes(IndexOptions(index_url=index_url), transport, facts, offline=True)
+        found = indexes(IndexOptions(index_urls=(index_url,)), transport, facts, offline=True)
         (file,) = found.files("demo")
         assert (file.url, file.sha256) == (wheel.as_uri(), sha256_of(wheel))
         assert found.files("absent") == ()
         assert found.is_local
 
 
-def test_extra_indexes_come_before_the_default_and_the_first_that_has_the_project_wins(
-    tmp_path: Path, transport: Transport, facts: Facts
-) -> None:
+def test_the_first_index_that_has_the_project_wins(tmp_path: Path, transport: Transport, facts: Facts) -> None:
     old, new, only = (
         make_wheel(tmp_path / "a"),
         make_wheel(tmp_path / "b", version="2.0"),
         make_wheel(tmp_path / "b", "only"),
     )
     extra, default = write_index(tmp_path / "extra", old), write_index(tmp_path / "default", new, only)
-    options = IndexOptions(index_url=default, extra_index_urls=(extra,))
+    options = IndexOptions(index_urls=(extra, default))
     found = indexes(options, transport, facts)
     assert names(found) == [old.name]
     assert names(found, "only") == [only.name]
-    assert options.index_urls == (extra, default)
-    both = IndexOptions(index_url=default, extra_index_urls=(extra,), strategy=Strategy.BEST_MATCH)
+    both = IndexOptions(index_urls=(extra, default), strategy=Strategy.BEST_MATCH)
     assert names(indexes(both, transport, facts)) == [old.name, new.name]
 
 
 def test_no_index_leaves_find_links(tmp_path: Path, transport: Transport, facts: Facts) -> None:
     wheel = make_wheel(tmp_path / "wheels")
     url = write_index(tmp_path / "simple", make_wheel(tmp_path / "files", version="2.0"))
-    options = IndexOptions(index_url=url, find_links=(str(tmp_path / "wheels"),), no_index=True)
+    options = IndexOptions(index_urls=(url,), find_links=(str(tmp_path / "wheels"),), no_index=True)
     found = indexes(options, transport, facts)
     assert names(found) == [wheel.name]
     assert found.sources == ((tmp_path / "wheels").as_uri(),)
@@ -109,7 +106,7 @@ def test_no_index_leaves_find_links(tmp_path: Path, transport: Transport, facts:
 def test_find_links_add_to_the_index(tmp_path: Path, transport: Transport, facts: Facts) -> None:
     near, far = make_wheel(tmp_path / "wheels"), make_wheel(tmp_path / "files", version="2.0")
     url = write_index(tmp_path / "simple", far)
-    options = IndexOptions(index_url=url, find_links=((tmp_path / "wheels").as_uri(), str(tmp_path / "missing")))
+    options = IndexOptions(index_urls=(url,), find_links=((tmp_path / "wheels").as_uri(), str(tmp_path / "missing")))
     found = indexes(options, transport, facts)
     assert names(found) == [near.name, far.name]
     assert [answer.is_index for answer in found.search("demo")] == [False, True]
@@ -133,7 +130,7 @@ def test_find_links_pages_over_http_and_on_disk(tmp_path: Path, transport: Trans
 def test_pages_are_remembered_between_runs(tmp_path: Path, transport: Transport, facts: Facts) -> None:
     make_wheel(tmp_path / "wheels")
     with IndexServer(tmp_path / "wheels", page_max_age=None) as server:
-        options = IndexOptions(index_url=server.index_url)
+        options = IndexOptions(index_urls=(server.index_url,))
         for _ in range(2):
             assert names(indexes(options, transport, facts))
         assert [request.status for request in server.requests_for("demo")] == [200, 304]
@@ -150,8 +147,8 @@ def test_pages_are_remembered_between_runs(tmp_path: Path, transport: Transport,
 def test_offline_passes_over_what_was_never_seen(tmp_path: Path, transport: Transport, facts: Facts) -> None:
     wheel = make_wheel(tmp_path / "wheels")
     with IndexServer(tmp_path / "wheels") as server:
-        options = IndexOptions(index_url=server.index_url, extra_index_urls=(server.url + "/other/",))
-        assert names(indexes(IndexOptions(index_url=server.index_url), transport, facts)) == [wheel.name]
+        options = IndexOptions(index_urls=(server.url + "/other/", server.index_url))
+        assert names(indexes(IndexOptions(index_urls=(server.index_url,)), transport, facts)) == [wheel.name]
     assert names(indexes(options, Unreachable(), facts, offline=True)) == [wheel.name]
     assert names(indexes(options, Unreachable(), facts, offline=True), "absent") == []
 
@@ -160,7 +157,7 @@ def test_credentials_reach_the_index_and_nothing_else(tmp_path: Path, transport:
     make_wheel(tmp_path / "wheels")
     with IndexServer(tmp_path / "wheels", credentials=("me", "secret")) as server:
         url = server.index_url.replace("://", "://me:secret@")
-        found = indexes(IndexOptions(index_url=url), transport, facts)
+        found = indexes(IndexOptions(index_urls=(url,)), transport, facts)
         (file,) = found.files("demo")
         assert "secret" not in f"{file.url} {found.sources} {list(found.search('demo'))}"
     facts.close()
@@ -173,7 +170,7 @@ def test_an_index_that_fails_is_not_passed_over(tmp_path: Path, transport: Trans
         IndexServer(tmp_path / "wheels", credentials=("me", "secret")) as server,
         pytest.raises(FetchFailed, match="401"),
     ):
-        indexes(IndexOptions(index_url=server.index_url), transport, facts).files("demo")
+        indexes(IndexOptions(index_urls=(server.index_url,)), transport, facts).files("demo")
 
 
 def test_a_local_file_is_hashed_once_per_state(tmp_path: Path, facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ def bench(tmp_path: Path, wheels: Path) -> Iterator[Bench]:
         Transport(TransportOptions(retries=0)) as transport,
         IndexServer(wheels, page_max_age=None) as server,
     ):
-        yield Bench(facts, transport, server, IndexOptions(index_url=server.index_url))
+        yield Bench(facts, transport, server, IndexOptions(index_urls=(server.index_url,)))
 
 
 def test_each_pin_becomes_its_best_wheel(bench: Bench, wheels: Path) -> None:
@@ -171,9 +171,7 @@ def test_of_two_pages_seen_before_the_first_indexs_counts(bench: Bench, wheels: 
         make_wheel(directory)
         newer = make_wheel(directory, version="2.0")
     with IndexServer(tmp_path / "extra") as extra:
-        bench.options = IndexOptions(
-            index_url=bench.server.index_url, extra_index_urls=(extra.index_url,), strategy=Strategy.BEST_MATCH
-        )
+        bench.options = IndexOptions(index_urls=(extra.index_url, bench.server.index_url), strategy=Strategy.BEST_MATCH)
         bench.select(pin())
         bench.transport = Unreachable()
         for _ in range(2):
@@ -209,7 +207,7 @@ def test_facts_of_an_index_that_is_not_configured_count_for_what_is_stored(bench
 
 def test_a_local_file_that_is_gone_is_not_believed_in(bench: Bench, wheels: Path, tmp_path: Path) -> None:
     local = make_wheel(tmp_path / "links")
-    bench.options = IndexOptions(find_links=(str(tmp_path / "links"),), index_url=bench.server.index_url)
+    bench.options = IndexOptions(find_links=(str(tmp_path / "links"),), index_urls=(bench.server.index_url,))
     hashed = pin("demo", "1.0", hash_of(local))
     (selected,) = bench.select(hashed)
     assert selected.url == local.as_uri()
@@ -222,7 +220,7 @@ def test_a_hash_may_come_from_any_index(bench: Bench, wheels: Path, tmp_path: Pa
     decoy = make_wheel(tmp_path / "decoy", tag=LINUX, files={"x.py": b"decoy"})
     wanted = make_wheel(wheels, tag=PURE)
     with IndexServer(tmp_path / "decoy", page_max_age=None) as decoys:
-        bench.options = IndexOptions(index_url=bench.server.index_url, extra_index_urls=(decoys.index_url,))
+        bench.options = IndexOptions(index_urls=(decoys.index_url, bench.server.index_url))
         assert bench.names(pin()) == [decoy.name]
         assert bench.names(pin("demo", "1.0", hash_of(wanted))) == [wanted.name]
         assert bench.names(pin("demo", "1.0", hash_of(decoy))) == [decoy.name]
@@ -233,7 +231,7 @@ def test_a_file_of_several_locations_comes_from_the_first_with_what_all_tell(
     bench: Bench, wheels: Path, tmp_path: Path
 ) -> None:
     near, far = (make_wheel(directory, requires_python=">=3.8") for directory in (tmp_path / "links", wheels))
-    bench.options = IndexOptions(index_url=bench.server.index_url, find_links=(str(tmp_path / "links"),))
+    bench.options = IndexOptions(index_urls=(bench.server.index_url,), find_links=(str(tmp_path / "links"),))
     hashed = pin("demo", "1.0", hash_of(far), "sha256:" + "0" * 64)
     (selected,) = bench.select(hashed)
     assert selected.url == near.as_uri()
@@ -245,7 +243,7 @@ def test_a_file_of_several_locations_comes_from_the_first_with_what_all_tell(
 def test_indexes_behind_the_one_that_has_every_hash_are_not_asked(bench: Bench, wheels: Path, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path / "extra")
     with IndexServer(tmp_path / "extra") as extra:
-        bench.options = IndexOptions(index_url=bench.server.index_url, extra_index_urls=(extra.index_url,))
+        bench.options = IndexOptions(index_urls=(extra.index_url, bench.server.index_url))
         assert bench.names(pin("demo", "1.0", hash_of(wheel))) == [wheel.name]
     assert bench.server.log == []
 
@@ -261,8 +259,11 @@ def test_without_hashes_the_strategy_holds(
     make_wheel(wheels, tag=LINUX)
     with IndexServer(tmp_path / "a") as first, IndexServer(tmp_path / "b") as second:
         bench.options = IndexOptions(
-            index_url=bench.server.index_url,
-            extra_index_urls=(first.index_url, second.index_url.replace("://", "://me:secret@")),
+            index_urls=(
+                first.index_url,
+                second.index_url.replace("://", "://me:secret@"),
+                bench.server.index_url,
+            ),
             strategy=strategy,
         )
         if found is not None:
@@ -284,7 +285,7 @@ def test_an_index_that_fails_while_the_hint_is_sought_is_passed_over(
     make_wheel(wheels)
     bench.server.fault("demo", Fault(status=403))
     with IndexServer(tmp_path / "a") as first:
-        bench.options = IndexOptions(index_url=bench.server.index_url, extra_index_urls=(first.index_url,))
+        bench.options = IndexOptions(index_urls=(first.index_url, bench.server.index_url))
         error = bench.error(pin())
     assert isinstance(error, NoMatchingVersion)
     assert error.elsewhere == ()
@@ -293,7 +294,7 @@ def test_an_index_that_fails_while_the_hint_is_sought_is_passed_over(
 def test_find_links_join_the_first_index(bench: Bench, wheels: Path, tmp_path: Path) -> None:
     near = make_wheel(tmp_path / "links", tag=PURE)
     far = make_wheel(wheels, tag=LINUX)
-    bench.options = IndexOptions(index_url=bench.server.index_url, find_links=(str(tmp_path / "links"),))
+    bench.options = IndexOptions(index_urls=(bench.server.index_url,), find_links=(str(tmp_path / "links"),))
     assert bench.names(pin()) == [far.name]
     far.unlink()
     (selected,) = bench.select(pin())
@@ -302,7 +303,7 @@ def test_find_links_join_the_first_index(bench: Bench, wheels: Path, tmp_path: P
 
 def test_find_links_are_hashed_where_the_lock_has_hashes(bench: Bench, wheels: Path, tmp_path: Path) -> None:
     near = make_wheel(tmp_path / "links")
-    bench.options = IndexOptions(index_url=bench.server.index_url, find_links=(str(tmp_path / "links"),))
+    bench.options = IndexOptions(index_urls=(bench.server.index_url,), find_links=(str(tmp_path / "links"),))
     (selected,) = bench.select(pin("demo", "1.0", hash_of(near)))
     assert (selected.url, selected.sha256) == (near.as_uri(), sha256_of(near))
     assert bench.server.log == []
@@ -354,7 +355,7 @@ def test_every_error_is_collected_in_the_order_of_the_pins(bench: Bench, wheels:
 
 def test_a_missing_project_is_told_with_the_places_and_without_credentials(bench: Bench, tmp_path: Path) -> None:
     url = bench.server.index_url.replace("://", "://me:secret@")
-    bench.options = IndexOptions(index_url=url, find_links=(str(tmp_path / "links"),))
+    bench.options = IndexOptions(index_urls=(url,), find_links=(str(tmp_path / "links"),))
     error = bench.error(pin("absent"))
     assert str(error) == (
         "lock.txt:7: absent==1.0: there is no such project in "
@@ -486,7 +487,7 @@ def test_a_listed_file_without_url_is_looked_for_by_its_hash(bench: Bench, wheel
 def test_the_index_that_a_lock_names_is_asked(bench: Bench, wheels: Path) -> None:
     wheel = make_wheel(wheels)
     named = pin("demo", "1.0", index=bench.server.index_url)
-    bench.options = IndexOptions(index_url="http://127.0.0.1:9/simple/")
+    bench.options = IndexOptions(index_urls=("http://127.0.0.1:9/simple/",))
     assert bench.names(named) == [wheel.name]
 
 

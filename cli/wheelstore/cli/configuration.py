@@ -13,6 +13,11 @@ Two kinds of settings differ, as in pip. Lists of the command line and the lock 
 holds wherever it is said, whatever else says ``--index-url``. (In pip a requirements file's ``--index-url``
 even beats the command line's; here, as in uv, it does not.)
 
+Indexes are asked in this order, and the first that has a project answers for it alone: the extra ones of the
+command line, the lock and ``STORE_EXTRA_INDEX_URL``, as in uv; the default one; the extra ones of pip's own
+configuration. To pip an extra index is one more place and no preference, so a machine set up for pip goes on
+finding what pip finds, and a small mirror among its extra indexes does not hide newer versions.
+
 This is pure: the environment, the directories and the reading of files are passed in.
 """
 
@@ -50,12 +55,14 @@ _FALSE = frozenset({"n", "no", "f", "false", "off", "0"})
 class Configuration:
     """What is configured; None and empty where nothing is. Paths are absolute; URLs may hold credentials.
 
+    ``extra_index_urls`` are STORE_EXTRA_INDEX_URL's; only without that are there ``pip_extra_index_urls``.
     ``proxies`` has the shape of `urllib.request.getproxies`; ``store`` is STORE_DIR; ``files`` are the pip
     configuration files that were found.
     """
 
     index_url: str | None = field(default=None, repr=False)
     extra_index_urls: tuple[str, ...] = field(default=(), repr=False)
+    pip_extra_index_urls: tuple[str, ...] = field(default=(), repr=False)
     find_links: tuple[str, ...] = field(default=(), repr=False)
     no_index: bool = False
     index_strategy: str | None = None
@@ -121,10 +128,12 @@ def read_configuration(around: Surroundings) -> Configuration:
     ours = _variables("STORE_", around.environ, _STORE_NAMES)
     settings = _Settings(around, {name: from_pip[name] for name in from_pip.keys() - _OURS} | ours)
     environ = around.environ
+    extra, is_ours = settings.locations("extra-index-url"), "extra-index-url" in ours
     bundles = (environ[name] for name in _CA_BUNDLES if environ.get(name))
     return Configuration(
         index_url=settings.location("index-url"),
-        extra_index_urls=settings.locations("extra-index-url"),
+        extra_index_urls=extra if is_ours else (),
+        pip_extra_index_urls=() if is_ours else extra,
         find_links=settings.locations("find-links"),
         no_index=settings.flag("no-index"),
         index_strategy=settings.text("index-strategy"),
@@ -167,9 +176,13 @@ def index_options(
         raise ConfigurationError("index-strategy", f"there is no strategy {strategy!r}, only {known}")
     more = lock.extra_index_urls if lock is not None else ()
     links = lock.find_links if lock is not None else ()
+    indexes = (
+        *(*command.extra_index_urls, *more, *configuration.extra_index_urls),
+        *((index_url,) if index_url is not None else ()),
+        *configuration.pip_extra_index_urls,
+    )
     return IndexOptions(
-        index_url=_location(index_url, around) if index_url is not None and not no_index else None,
-        extra_index_urls=absolute((*command.extra_index_urls, *more, *configuration.extra_index_urls)),
+        index_urls=() if no_index else absolute(indexes),
         find_links=absolute((*command.find_links, *links, *configuration.find_links)),
         no_index=no_index,
         strategy=Strategy(strategy),
@@ -184,7 +197,6 @@ def transport_options(
 
     given = TransportOptions()
     hosts = (*command.trusted_hosts, *(lock.trusted_hosts if lock is not None else ()), *configuration.trusted_hosts)
-    urls = (options.index_url, *options.extra_index_urls, *options.find_links)
     return TransportOptions(
         proxy=configuration.proxy,
         proxies=configuration.proxies,
@@ -194,7 +206,7 @@ def transport_options(
         timeout=given.timeout if configuration.timeout is None else configuration.timeout,
         retries=given.retries if configuration.retries is None else configuration.retries,
         netrc=Path(configuration.netrc) if configuration.netrc else None,
-        logins=tuple(url for url in urls if url is not None and "@" in url),
+        logins=tuple(url for url in (*options.index_urls, *options.find_links) if "@" in url),
         offline=command.offline or configuration.offline,
     )
 

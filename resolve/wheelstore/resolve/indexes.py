@@ -2,13 +2,13 @@
 
 Every index is trusted only as far as its place in the order: unless told otherwise, the first one that has
 a project is the only one that is asked for it, so that nobody can shadow a private project by publishing
-its name on a public index. Extra indexes come before the default one, as in uv.
+its name on a public index.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -35,21 +35,15 @@ class Strategy(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexOptions:
-    """Where to look; locations are URLs, or absolute paths, and may hold credentials."""
+    """Where to look, in the order of asking; locations are URLs or absolute paths, maybe with credentials.
 
-    index_url: str | None = None
-    extra_index_urls: tuple[str, ...] = ()
-    find_links: tuple[str, ...] = ()
+    ``no_index`` leaves only ``find_links``, also where a lock names an index itself.
+    """
+
+    index_urls: tuple[str, ...] = field(default=(), repr=False)
+    find_links: tuple[str, ...] = field(default=(), repr=False)
     no_index: bool = False
     strategy: Strategy = Strategy.FIRST_INDEX
-
-    @property
-    def index_urls(self) -> tuple[str, ...]:
-        """The indexes in the order in which they are asked: the extra ones, then the default."""
-        if self.no_index:
-            return ()
-        default = () if self.index_url is None else (self.index_url,)
-        return tuple(dict.fromkeys((*self.extra_index_urls, *default)))
 
 
 class Answer(NamedTuple):
@@ -90,7 +84,8 @@ class Indexes:
         """
         self.options, self.facts = options, facts
         self.offline, self.refresh = offline, refresh
-        self._indexes = tuple(_slashed(as_url(url)) for url in options.index_urls)
+        urls = () if options.no_index else options.index_urls
+        self._indexes = tuple(_slashed(as_url(url)) for url in urls)
         self._find_links = tuple(as_url(location) for location in options.find_links)
         self._cache = PageCache(pages, facts, now=now, offline=offline, refresh=refresh)
         self.sources = tuple(without_credentials(url) for url in (*self._find_links, *self._indexes))

@@ -59,7 +59,7 @@ class NoMatchingVersion(PinRefused):
         if self.elsewhere:
             self.hint = (
                 f"{condense(self.elsewhere, 3)} has it, but an index before it has the project too; "
-                "a hash in the lock, or --index-strategy unsafe-best-match, lets any index answer"
+                "a hash in the lock, or STORE_INDEX_STRATEGY=unsafe-best-match, lets any index answer"
             )
         else:
             self.hint = "the version may have been deleted, or not have reached this index yet: lock again"
