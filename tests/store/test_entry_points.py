@@ -40,6 +40,10 @@ def test_a_line_that_is_repeated_counts_once() -> None:
     assert [point.gui for point in parse_entry_points(text)] == [False, True]
 
 
+def test_a_group_needs_both_brackets() -> None:
+    assert parse_entry_points(b"[console_scripts\na = b:c\n") == ()
+
+
 def test_no_text_means_no_entry_points() -> None:
     assert parse_entry_points(b"") == ()
 

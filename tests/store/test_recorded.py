@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.wheels import record_hash, record_of
 
-from wheelstore.store.recorded import ALGORITHMS, parse_record
-from wheelstore.store.refusal import BadWheel
+from wheelstore.store.archive import Entry
+from wheelstore.store.recorded import ALGORITHMS, check_listed, parse_record
+from wheelstore.store.refusal import BadWheel, Rule
 
 NAME = "demo-1.0.dist-info/RECORD"
 BODY = b"x = 1\n"
@@ -60,3 +61,19 @@ def test_any_bytes_are_read_or_refused(text: bytes) -> None:
     except BadWheel:
         return
     assert all(len(digest) in ALGORITHMS for digest, _ in record.values())
+
+
+@pytest.mark.parametrize(
+    ("names", "size", "culprit", "rule"),
+    [
+        (["a.py", "b.py", NAME], 7, "a.py", Rule.RECORD_SIZE),
+        (["a.py", NAME], 6, "b.py", Rule.RECORD_ABSENT),
+        (["a.py", "b.py", "c.py", NAME], 6, "c.py", Rule.RECORD_UNLISTED),
+    ],
+)
+def test_the_first_file_that_differs_is_named(names: list[str], size: int, culprit: str, rule: Rule) -> None:
+    entries = [Entry(name, size, size, 0, 0, 0, executable=False) for name in names]
+    record = {"a.py": (DIGEST, 6), "b.py": (DIGEST, None)}
+    with pytest.raises(BadWheel) as refused:
+        check_listed(record, entries, NAME)
+    assert (refused.value.entry, refused.value.rule) == (culprit, rule)

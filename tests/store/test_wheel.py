@@ -64,6 +64,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "vendored .dist-info": {"files": {"demo/_vendor/six-1.0.dist-info/METADATA": b"Name: six\n"}},
     "names that need quotes": {"files": {'demo/a,"b".py': b"", "demo/\xe9.py": b"x"}},
     "nested programs": {"data": {"data/bin/sub/python": b"", "data/share/python": b"", "headers/python": b""}},
+    "header like a .dist-info": {"data": {"headers/a.dist-info/METADATA": b""}},
     "own .pth file": {"data": {"purelib/demo.pth": b"demo\n"}},
     "file that ends in .data": {"files": {"demo.data": b"", "demo/x.data/y": b""}},
 }
@@ -121,6 +122,11 @@ def test_hashes_are_compared_by_their_own_algorithm(tmp_path: Path) -> None:
     with pytest.raises(BadWheel) as refused:
         check_recorded(contents, "b.py", hashlib.sha256(body).digest(), 7)
     assert refused.value.rule is Rule.RECORD_SIZE
+
+
+def test_a_size_that_record_leaves_out_is_not_compared(tmp_path: Path) -> None:
+    contents = checked(make_wheel(tmp_path, **SOUND["no sizes"]))
+    check_recorded(contents, "demo/__init__.py", contents.record["demo/__init__.py"][0], 12345)
 
 
 def test_record_itself_is_not_compared(tmp_path: Path) -> None:

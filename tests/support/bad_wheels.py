@@ -330,6 +330,7 @@ CONTENTS: dict[str, BadCase] = {
     "SHA-1": _record(Rule.RECORD_ALGORITHM, "{hash}", record_hash(_BODY, "sha1")),
     "hash cut": _record(Rule.RECORD_FORMAT, "{hash}", record_hash(_BODY)[:-1]),
     "hash of another length": _record(Rule.RECORD_FORMAT, "{hash}", "sha512=" + record_hash(_BODY)[7:]),
+    "padded hash of another length": _record(Rule.RECORD_FORMAT, "{hash}", "sha512=" + record_hash(_BODY)[7:] + "="),
     "hash not base64": _record(Rule.RECORD_FORMAT, "{hash}", "sha256=" + "!" * 43),
     "size no number": _record(Rule.RECORD_FORMAT, ",{size}\n", ",big\n"),
     "size of another": _record(Rule.RECORD_SIZE, ",{size}\n", ",7\n"),

@@ -1,6 +1,6 @@
 """Which names a wheel's entries may have, each alone and all together.
 
-Hot: twelve thousand ordinary names take 15 ms. One regular expression passes them; only the others
+Hot: 12,000 ordinary names take 21 ms. One regular expression passes them; only the others
 are looked at part by part.
 """
 

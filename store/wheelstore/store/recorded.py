@@ -1,7 +1,7 @@
 """What a wheel's RECORD says about its files, and whether that is true.
 
 Recording installed projects: https://packaging.python.org/specifications/recording-installed-packages/;
-Binary distribution format (PEP 427), "Signed wheel files". Hot: 12,000 lines take 30 ms.
+Binary distribution format (PEP 427), "Signed wheel files". Hot: 12,000 lines take 30 ms, the comparison included.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A wheel: what its names and its metadata say, checked against each other and against the archive.
 
 Binary distribution format (PEP 427): https://packaging.python.org/specifications/binary-distribution-format/.
-Hot: with 12,000 entries it takes 45 ms, most of it RECORD.
+Hot: 12,000 entries take 40 ms, most of it RECORD.
 """
 
 from __future__ import annotations

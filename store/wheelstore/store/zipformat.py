@@ -1,7 +1,7 @@
 """The end records and the central directory of a zip file (APPNOTE 6.3.10), read strictly.
 
 What two readers of the same bytes might see differently is refused. Hot: one loop over the headers,
-1.9 µs each.
+2.9 µs each, names included.
 """
 
 from __future__ import annotations
