@@ -89,6 +89,31 @@ def test_a_broken_database_is_begun_anew(path: Path, content: bytes) -> None:
         assert facts.page(URL) == PAGE
 
 
+def test_damage_behind_the_header_costs_what_was_remembered(path: Path) -> None:
+    with Facts(path) as facts:
+        facts.remember_page(URL, PAGE)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with Facts(path) as facts:
+        assert facts.page(URL) is None
+        facts.remember_page(URL, PAGE)
+        assert facts.page(URL) == PAGE
+
+
+def test_damage_while_it_is_open_only_costs_the_memory(path: Path) -> None:
+    with Facts(path) as facts:
+        facts.remember_page(URL, PAGE)
+    with Facts(path) as facts:
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (size - 4096))
+        assert facts.page(URL) is None
+        assert facts.files([f"{1:064x}"]) == {}
+        facts.remember_page(URL, PAGE)
+        assert facts.prune(before=2.0) == 0
+
+
 def test_a_newer_programs_database_is_left_alone(path: Path) -> None:
     newer = sqlite3.connect(path)
     newer.execute(f"PRAGMA user_version = {SCHEMA + 1}")

@@ -131,17 +131,19 @@ class Facts:
         return self._write("DELETE FROM pages WHERE fetched < ?", [(before,)])
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        with self._lock:
+        with self._lock, suppress(sqlite3.DatabaseError):  # damaged since it was opened: nothing is known
             return self._connection.execute(sql, parameters).fetchall()
+        return []
 
     def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> int:
         """Run one statement for each row; a database that cannot be written now simply learns nothing."""
-        with self._lock, suppress(sqlite3.OperationalError):
+        with self._lock, suppress(sqlite3.DatabaseError):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 count = self._connection.executemany(sql, rows).rowcount
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                with suppress(sqlite3.DatabaseError):
+                    self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
             return count
@@ -188,6 +190,8 @@ def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
             connection.execute("BEGIN IMMEDIATE")
             _migrate(connection, _version(connection))
             connection.execute("COMMIT")
+        for table in ("pages", "files", "local_hashes"):  # is what is behind the header sound?
+            connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()  # noqa: S608
     except BaseException:
         connection.close()
         raise

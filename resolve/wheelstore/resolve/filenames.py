@@ -73,7 +73,7 @@ def version_of(filename: str, project: str) -> str | None:
     stem = sdist_stem(filename)
     if stem is None:
         return None
-    dash = stem.find("-", len(project) if stem[len(project) : len(project) + 1] == "-" else 0)
+    dash = stem.find("-")
     while dash > 0:
         if project_name(stem[:dash]) == project:
             return stem[dash + 1 :]
