@@ -67,9 +67,11 @@ def version_of(filename: str, project: str) -> str | None:
 
     An old sdist's name can hold dashes on both sides of the one that matters, so the project decides.
     """
-    wheel = split_wheel(filename)
-    if wheel is not None:
-        return wheel.version if project_name(wheel.name) == project else None
+    if filename.endswith(".whl"):
+        parts = filename.split("-")
+        if len(parts) != 5 and split_wheel(filename) is None:
+            return None
+        return parts[1] if project_name(parts[0]) == project else None
     stem = sdist_stem(filename)
     if stem is None:
         return None

@@ -41,13 +41,17 @@ def digest_by_project(files: Iterable[IndexFile]) -> bytes:
 def _digest(files: Iterable[IndexFile], keys_of: Callable[[IndexFile], tuple[str, ...]]) -> bytes:
     import orjson
 
-    kept = [(file, keys) for file in files if (keys := keys_of(file))]
-    prefix = _common_directory([file.url for file, _ in kept])
-    groups: dict[str, list[list[Any]]] = {}
-    for file, keys in kept:
-        row = _row(file, len(prefix))
+    files = list(files)
+    prefix = _common_directory([file.url for file in files])
+    groups: dict[str, list[Sequence[Any]]] = {}
+    for file in files:
+        keys = keys_of(file)
+        row = _row(file, len(prefix)) if keys else ()
         for key in keys:
-            groups.setdefault(key, []).append(row)
+            if key in groups:
+                groups[key].append(row)
+            else:
+                groups[key] = [row]
     header: list[Any] = [FORMAT, prefix, []]
     segments: list[bytes] = []
     for key, rows in groups.items():
