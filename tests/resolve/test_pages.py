@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,9 @@ from wheelstore.resolve.simple import IndexFile
 A = "sha256:" + "a" * 64
 
 
-def wheel(version: str, url: str | None = None, **more: str) -> IndexFile:
+def wheel(version: str, url: str | None = None, **more: Any) -> IndexFile:
     filename = f"demo-{version}-py3-none-any.whl"
-    return IndexFile(filename, url or f"https://host/files/ab/{filename}", **more)  # type: ignore[arg-type]
+    return IndexFile(filename, url or f"https://host/files/ab/{filename}", **more)
 
 
 def test_a_page_is_grouped_by_public_version() -> None:
@@ -46,6 +48,14 @@ def test_a_digest_of_another_format_is_refused() -> None:
     for broken in (b"", b"[0" + blob[2:], blob.partition(b"\n")[0]):
         with pytest.raises(ValueError, match="format"):
             Page(broken)
+
+
+def test_a_digest_repeats_neither_directories_nor_names() -> None:
+    files = [wheel(str(number), hashes=(A,)) for number in range(20)]
+    blob = digest_by_version(files, "demo")
+    assert blob.count(b"host/files/ab/") == 1
+    assert blob.count(b"demo-7-") == 1
+    assert b"sha256" not in blob
 
 
 texts = st.none() | st.text(st.characters(codec="utf-8"), max_size=5)
