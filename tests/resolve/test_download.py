@@ -120,14 +120,25 @@ def test_a_hash_outweighs_an_announced_size(server: IndexServer, transport: Tran
     assert transport.download(server.file_url(NAME), str(target), hashes=HASHES, size=1).sha256 == SHA256
 
 
-@pytest.mark.parametrize("fault", [Fault(), Fault(content_length=1 << 40)], ids=["told", "promised"])
+@pytest.mark.parametrize("told", [True, False])
 def test_a_file_that_is_too_large_is_refused(
-    server: IndexServer, transport: Transport, target: Path, fault: Fault
+    server: IndexServer, transport: Transport, target: Path, told: bool
 ) -> None:
-    server.fault(NAME, fault)
+    server.fault(NAME, Fault(without_length=not told))
     with pytest.raises(FetchFailed, match="allowed 1000"):
         transport.download(server.file_url(NAME), str(target), limit=1000)
+    assert (target.stat().st_size == 0) is told
+    assert len(server.requests_for(NAME)) == 1
     assert transport.download(server.url + "/simple/", str(target), limit=10_000).size < 10_000
+
+
+def test_a_file_without_length_ends_with_its_connection(
+    server: IndexServer, transport: Transport, target: Path
+) -> None:
+    server.fault(NAME, Fault(without_length=True))
+    assert transport.download(server.file_url(NAME), str(target), hashes=HASHES).size == len(BODY)
+    assert transport.download(server.file_url(NAME), str(target)).size == len(BODY)
+    assert server.connections == 2
 
 
 # Broken connections
@@ -202,6 +213,27 @@ def test_a_file_that_changes_under_way_is_fetched_anew(server: IndexServer, tmp_
     assert target.read_bytes() == b"changed" * 1000
 
 
+def test_pieces_of_two_files_under_one_etag_are_fetched_anew(server: IndexServer, target: Path) -> None:
+    path = f"/files/{NAME}"
+
+    def change(_: float) -> None:
+        server.documents[path] = Answer(body=BODY, headers={"ETag": '"same"'})
+
+    server.documents[path] = Answer(body=OTHER, headers={"ETag": '"same"'})
+    server.fault(NAME, Fault(cut_after=1000, times=1))
+    with Transport(sleep=change) as transport:
+        assert transport.download(server.file_url(NAME), str(target), hashes=HASHES).sha256 == SHA256
+    assert ranges(server) == [None, "bytes=1000-", None]
+
+
+def test_only_getting_further_than_ever_is_progress(server: IndexServer, transport: Transport, target: Path) -> None:
+    server.ranges = False
+    server.fault(NAME, *[Fault(cut_after=size, times=1) for size in (2000, 1000, 2000, 1000, 2000, 1000)])
+    with pytest.raises(FetchFailed, match="after 3 tries"):
+        transport.download(server.file_url(NAME), str(target), hashes=HASHES)
+    assert len(server.requests_for(NAME)) == 3
+
+
 def test_a_hash_makes_up_for_a_missing_etag(server: IndexServer, transport: Transport, target: Path) -> None:
     server.etags = False
     server.fault(NAME, Fault(cut_after=1000, times=1))
@@ -241,6 +273,16 @@ def test_a_promise_of_too_many_bytes_is_settled_by_the_server_s_own_size(
     server.fault(NAME, Fault(content_length=len(BODY) + 5, times=1))
     assert transport.download(server.file_url(NAME), str(target), hashes=HASHES).sha256 == SHA256
     assert [request.status for request in server.requests_for(NAME)] == [200, 416]
+
+
+def test_the_text_of_a_refused_range_is_not_the_file_s(server: IndexServer, transport: Transport, target: Path) -> None:
+    range_of_nothing = {"Content-Range": f"bytes */{len(BODY)}"}
+    server.fault(
+        NAME,
+        Fault(content_length=len(BODY) + 5, times=1),
+        Fault(status=416, body=b"no such range", headers=range_of_nothing),
+    )
+    assert transport.download(server.file_url(NAME), str(target), hashes=HASHES).size == len(BODY)
 
 
 def test_a_promise_of_too_few_bytes_is_a_wrong_file(server: IndexServer, transport: Transport, target: Path) -> None:
@@ -328,12 +370,17 @@ def test_a_redirected_file_takes_no_login_along(
 def test_a_file_url_is_copied(transport: Transport, server: IndexServer, target: Path, hashes: dict[str, str]) -> None:
     target.write_bytes(b"left over")
     url = (server.directory / NAME).as_uri()
-    assert transport.download(url, str(target), hashes=hashes) == Downloaded(sha256=SHA256, size=len(BODY))
+    progress: list[int] = []
+    downloaded = transport.download(url, str(target), hashes=hashes, progress=progress.append)
+    assert downloaded == Downloaded(sha256=SHA256, size=len(BODY))
     assert target.read_bytes() == BODY
+    assert sum(progress) == len(BODY)
+    assert sum(delta for delta in progress if delta > 100) == len(BODY)  # it was copied once
 
 
 def test_a_file_url_is_checked_and_may_be_missing(transport: Transport, tmp_path: Path, target: Path) -> None:
     (tmp_path / "source").write_bytes(OTHER)
+    target.write_bytes(BODY[:1000])
     with pytest.raises(HashMismatch):
         transport.download((tmp_path / "source").as_uri(), str(target), hashes=HASHES)
     assert not target.exists()
@@ -365,7 +412,7 @@ def test_calling_it_off_keeps_what_came(server: IndexServer, transport: Transpor
 def test_an_interrupt_ends_a_silent_download_when_called_off(server: IndexServer, target: Path) -> None:
     server.fault(NAME, Fault(stall_after=1000))
     cancelled, arrived = threading.Event(), threading.Event()
-    with Transport(TransportOptions(timeout=30)) as transport:
+    with Transport(TransportOptions(timeout=30, retries=0)) as transport:
 
         def interrupt() -> None:
             arrived.wait(5)

@@ -124,3 +124,23 @@ def test_a_retry_does_not_take_http_2(bundle: Path) -> None:
         server.breaks_http2 = True
         bodies = list(pool.map(lambda path: transport.get(server.url + path).body, documents))
         assert bodies == list(documents.values())
+
+
+def test_one_page_after_the_other_is_no_crowd(bundle: Path) -> None:
+    with (
+        Http2Server({"/": b"x"}, tls=server_context()) as server,
+        Transport(TransportOptions(cert=bundle)) as transport,
+    ):
+        for _ in range(2 * CROWD):
+            transport.get(server.url + "/")
+        assert [each.protocol for each in server.conversations] == ["http/1.1"]
+
+
+def test_a_crowd_at_a_trusted_host_is_served_without_http_2() -> None:
+    with (
+        Http2Server({"/": b"x"}, tls=server_context(), hold=10) as server,
+        Transport(TransportOptions(trusted_hosts=["127.0.0.1"])) as transport,
+        ThreadPoolExecutor(10) as pool,
+    ):
+        assert list(pool.map(lambda _: transport.get(server.url + "/").body, range(10))) == [b"x"] * 10
+        assert {each.protocol for each in server.conversations} == {"http/1.1"}

@@ -81,20 +81,22 @@ def test_plain_requests_go_through_the_proxy_with_its_login_and_no_other(index: 
         assert "proxy-authorization" not in index.log[0].headers
 
 
-def test_tls_goes_through_a_tunnel_that_sees_no_credentials(tmp_path: Path) -> None:
+def test_tls_goes_through_a_tunnel_that_sees_only_its_own_login(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "ca.pem")
     with (
         IndexServer(tmp_path, tls=server_context("index.example.test")) as index,
-        ProxyServer(routes={"index.example.test": index.port}) as proxy,
+        ProxyServer(routes={"index.example.test": index.port}, credentials=("you", "known")) as proxy,
     ):
         index.documents["/"] = Answer(body=b"far")
         options = TransportOptions(
-            proxy=f"127.0.0.1:{proxy.port}", cert=bundle, logins=["https://me:s3cret@index.example.test/"]
+            proxy=f"http://you:known@127.0.0.1:{proxy.port}",
+            cert=bundle,
+            logins=["https://me:s3cret@index.example.test/"],
         )
         with Transport(options) as transport:
             assert [transport.get("https://index.example.test/").body for _ in range(2)] == [b"far"] * 2
         assert [(request.method, request.target, request.authorization) for request in proxy.log] == [
-            ("CONNECT", "index.example.test:443", None)
+            ("CONNECT", "index.example.test:443", basic(Login("you", "known")))
         ]
         assert index.log[0].headers["authorization"] == basic(Login("me", "s3cret"))
 

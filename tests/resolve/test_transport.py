@@ -4,8 +4,10 @@ import gzip
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,7 +91,8 @@ def test_a_connection_that_was_closed_while_idle_costs_nothing(
 
 def test_paths_are_quoted_and_fragments_stay_here(server: IndexServer, make: Make) -> None:
     server.documents["/a b/ü"] = Answer(body=b"yes")
-    assert make().get(server.url + "/a b/ü?q=1 2#sha256=0").body == b"yes"
+    reply = make().get(server.url + "/a b/ü?q=1 2#sha256=0")
+    assert (reply.body, reply.url) == (b"yes", server.url + "/a b/ü?q=1 2")
 
 
 # Redirects
@@ -205,6 +208,7 @@ def test_what_may_pass_is_tried_again(server: IndexServer, make: Make, sleeps: l
     server.fault(PAGE, fault)
     assert make().get(server.url + PAGE).body == BODY
     assert sleeps == [0.25, 0.5]
+    assert server.connections == (1 if fault.status else 3)
 
 
 def test_a_server_says_how_long_to_wait(server: IndexServer, make: Make, sleeps: list[float]) -> None:
@@ -347,6 +351,17 @@ def test_a_closed_transport_fetches_nothing(server: IndexServer, make: Make) -> 
     transport.close()
     with pytest.raises(Cancelled):
         transport.get(server.url + PAGE)
+
+
+def test_closing_ends_what_waits_for_a_silent_server(server: IndexServer) -> None:
+    server.fault(PAGE, Fault(stall_after=0))
+    transport = Transport(TransportOptions(timeout=30))
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(transport.get, server.url + PAGE)
+        while not server.log or not server.log[0].status:
+            time.sleep(0.005)
+        transport.close()
+        assert isinstance(page.exception(timeout=1), Cancelled)
 
 
 def test_imports_wait_for_what_needs_them(server: IndexServer) -> None:

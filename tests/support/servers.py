@@ -40,7 +40,8 @@ class Fault:
 
     ``cut_after`` closes the connection after so many body bytes (``reset``: with a TCP reset) and
     ``stall_after`` falls silent there, both under the full Content-Length; ``drop`` closes it without any
-    answer; ``truncate_to`` sends a shorter but complete body; ``content_length`` lies about the length.
+    answer; ``truncate_to`` sends a shorter but complete body; ``content_length`` lies about the length, and
+    ``without_length`` lets the end of the connection be the end of the body.
     """
 
     times: int | None = None
@@ -51,6 +52,7 @@ class Fault:
     redirect: str | None = None
     truncate_to: int | None = None
     content_length: int | None = None
+    without_length: bool = False
     cut_after: int | None = None
     reset: bool = False
     drop: bool = False
@@ -270,7 +272,9 @@ class _Handler(BaseHTTPRequestHandler):
                 status = 206 if first < last else 416
                 headers["Content-Range"] = f"bytes {first}-{last - 1}/{size}" if first < last else f"bytes */{size}"
         length = last - first
-        if status != 304:
+        if fault.without_length:
+            headers["Connection"] = "close"
+        elif status != 304:
             headers["Content-Length"] = str(fault.content_length if fault.content_length is not None else length)
         self.entry.status = status
         self.send_response(status)

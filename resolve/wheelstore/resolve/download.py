@@ -137,16 +137,14 @@ class _Transfer:
             if not self._pieced:
                 raise mismatch
             self._partial.restart()  # pieces of two versions of the file, perhaps: once more in one piece
-            self._pieced = False
 
     def _take_over(self) -> None:
         """Start from the bytes that an earlier attempt left."""
-        partial, expectation = self._partial, self._expectation
-        too_large = expectation.size is not None and partial.found > expectation.size
-        if partial.found and (too_large or not expectation.is_checkable):
-            partial.restart()
-        partial.rehash()
-        self._pieced = partial.size > 0
+        if self._expectation.is_checkable:
+            self._partial.rehash()
+        else:
+            self._partial.restart()
+        self._pieced = self._partial.size > 0
 
     def _finished(self) -> Downloaded:
         size = self._expectation.size
@@ -157,6 +155,7 @@ class _Transfer:
 
     def _copy(self) -> None:
         self._partial.restart()
+        self._pieced = False
         path = local_files.path_of(self._url)
         try:
             with open(path, "rb", buffering=0) as source:

@@ -15,8 +15,8 @@ _CHUNK = 1024 * 1024
 class Partial:
     """Appends to a file and hashes what it appends. Belongs to one thread.
 
-    ``found`` is how many bytes the file had when it was opened; ``size`` how many are in and hashed;
-    ``furthest`` the largest ``size`` so far. ``progress`` is told each change of ``size``.
+    ``size`` is how many bytes are in and hashed, none at first; ``furthest`` the largest ``size`` so far.
+    ``progress`` is told each change of ``size``.
     """
 
     def __init__(self, path: str, algorithms: Collection[str], progress: Callable[[int], None] | None) -> None:
@@ -26,7 +26,6 @@ class Partial:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self._file = os.open(path, flags, 0o600)
         self._hashes = [hashlib.new(name) for name in self._algorithms]
-        self.found = os.fstat(self._file).st_size
         self.size = self.furthest = 0
 
     def __enter__(self) -> Self:
@@ -59,7 +58,7 @@ class Partial:
         self._hashes = [hashlib.new(name) for name in self._algorithms]
         if self._progress is not None and self.size:
             self._progress(-self.size)
-        self.size = self.found = 0
+        self.size = 0
 
     def digests(self) -> dict[str, str]:
         """Tell the hex digests of what has come, by algorithm."""
