@@ -240,6 +240,19 @@ def test_a_file_of_several_locations_comes_from_the_first_with_what_all_tell(
     assert bench.select(pin("demo", "1.0", hash_of(far)))[0].url == near.as_uri()
 
 
+@pytest.mark.parametrize("who_tells", [0, 1])
+def test_a_size_that_one_of_two_indexes_tells_is_known(
+    bench: Bench, wheels: Path, tmp_path: Path, who_tells: int
+) -> None:
+    wheel = make_wheel(wheels)
+    with IndexServer(wheels) as other:
+        servers = (bench.server, other)
+        servers[1 - who_tells].pages.sizes = False
+        bench.options = IndexOptions(index_urls=(bench.server.index_url, other.index_url))
+        (selected,) = bench.select(pin("demo", "1.0", hash_of(wheel), "sha256:" + "0" * 64))
+    assert (selected.url, selected.size) == (bench.server.file_url(wheel.name), wheel.stat().st_size)
+
+
 def test_indexes_behind_the_one_that_has_every_hash_are_not_asked(bench: Bench, wheels: Path, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path / "extra")
     with IndexServer(tmp_path / "extra") as extra:
@@ -256,12 +269,18 @@ def test_without_hashes_the_strategy_holds(
 ) -> None:
     make_wheel(tmp_path / "a", version="0.9")
     make_wheel(tmp_path / "b", tag=PURE)
+    make_wheel(tmp_path / "c", version="0.8")
     make_wheel(wheels, tag=LINUX)
-    with IndexServer(tmp_path / "a") as first, IndexServer(tmp_path / "b") as second:
+    with (
+        IndexServer(tmp_path / "a") as first,
+        IndexServer(tmp_path / "b") as second,
+        IndexServer(tmp_path / "c") as without,
+    ):
         bench.options = IndexOptions(
             index_urls=(
                 first.index_url,
                 second.index_url.replace("://", "://me:secret@"),
+                without.index_url,
                 bench.server.index_url,
             ),
             strategy=strategy,
