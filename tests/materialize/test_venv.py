@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from support.interpreters import describe, describe_windows, every_python, facts
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.probe import probe
 from wheelstore.materialize.seeds import bundled_pip
-from wheelstore.materialize.venv import VERSION, NoLauncher, UnusablePlace, plan_venv, read_venv, write_venv
+from wheelstore.materialize.venv import NoLauncher, UnusablePlace, plan_venv, read_venv, write_venv
+from wheelstore.store.version import VERSION
 
 _TELL = """
 import json, site, sys, sysconfig
@@ -292,8 +292,3 @@ def test_a_place_on_windows_may_have_a_drive_but_no_semicolon() -> None:
     assert b'VIRTUAL_ENV_PROMPT=my env"' in dict(plan.files)["Scripts/activate.bat"]
     with pytest.raises(UnusablePlace):
         plan_venv(final=r"C:\a;b", interpreter=describe_windows())
-
-
-def test_the_version_is_the_projects() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert project["version"] == VERSION

@@ -1,38 +1,85 @@
-"""What a command says and where: data on stdout, the rest on stderr, errors as one line with a hint."""
+"""What a command says and where: data on stdout, the rest on stderr, errors as one line with a hint.
+
+On the warm path.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
-from typing import Protocol, TextIO
 
+from wheelstore.cli.colors import palette_for
 
-class Reportable(Protocol):
-    """An error of any stage."""
-
-    @property
-    def hint(self) -> str | None:
-        """What the user can do."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TextIO
 
 
 def report(error: BaseException, stream: TextIO | None = None) -> None:
     """Write ``error: …`` for the error and each that it collects, then ``hint: …`` for each distinct hint."""
-    stream = stream or sys.stderr
     errors: Sequence[BaseException] = getattr(error, "errors", ()) or (error,)
-    hints: dict[str, None] = {}
-    for one in errors:
-        stream.write(f"error: {_one_line(one)}\n")
-        hint = getattr(one, "hint", None)
-        if hint:
-            hints[str(hint)] = None
-    if getattr(error, "hint", None):
-        hints[str(error.hint)] = None  # type: ignore[attr-defined]
+    hints = {str(hint): None for one in (*errors, error) if (hint := getattr(one, "hint", None))}
+    fail((_one_line(one) for one in errors), hints, stream)
+
+
+def fail(errors: Iterable[str], hints: Iterable[str] = (), stream: TextIO | None = None) -> None:
+    """Write a line for each error, then one for each hint."""
+    stream = stream or sys.stderr
+    paint = palette_for(stream).paint
+    for error in errors:
+        stream.write(f"{paint('error', 'red', 'bold')}{paint(':', 'bold')} {error}\n")
     for hint in hints:
-        stream.write(f"hint: {hint}\n")
+        stream.write(f"{paint('hint', 'cyan', 'bold')}{paint(':', 'bold')} {hint}\n")
+
+
+def explain(error: Exception) -> bool:
+    """Report what users can meet; false for an error that only a mistake of ours can have caused."""
+    from wheelstore.resolve.errors import ResolveError
+    from wheelstore.store.errors import StoreError
+
+    if isinstance(error, BrokenPipeError):
+        silence()
+    elif isinstance(error, (StoreError, ResolveError)):
+        report(error)
+    elif isinstance(error, OSError):
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        fail([": ".join((" -> ".join(names), error.strerror or str(error))) if names else error.strerror or str(error)])
+    else:
+        return False
+    return True
+
+
+def silence() -> None:
+    """Let what is still to be written go nowhere: whoever read it has enough, and Python would complain at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            os.dup2(nowhere, stream.fileno())
+        except (AttributeError, OSError, ValueError):
+            continue
+    os.close(nowhere)
 
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split("\n")) or type(error).__name__
+
+
+def write_data(text: str, stream: TextIO | None = None) -> None:
+    """Write what the command was asked for to stdout, in which file names may hold bytes that are no text."""
+    stream = stream or sys.stdout
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        stream.flush()
+        stream.buffer.write(os.fsencode(text))
+
+
+def write_json(value: object) -> None:
+    """Write a report as JSON to stdout."""
+    import json
+
+    write_data(json.dumps(value, indent=2) + "\n")
 
 
 class Console:
@@ -41,6 +88,7 @@ class Console:
     def __init__(self, *, quiet: int = 0, verbose: int = 0, stream: TextIO | None = None) -> None:
         self.quiet, self.verbose = quiet, verbose
         self.stream = stream or sys.stderr
+        self.palette = palette_for(self.stream)
 
     def say(self, text: str) -> None:
         """Something everyone wants to know."""
@@ -50,9 +98,10 @@ class Console:
     def warn(self, text: str) -> None:
         """Something that may be wrong."""
         if self.quiet < 2:
-            self.stream.write(f"warning: {text}\n")
+            paint = self.palette.paint
+            self.stream.write(f"{paint('warning', 'yellow', 'bold')}{paint(':', 'bold')} {text}\n")
 
     def detail(self, text: str) -> None:
         """Something for those who asked with ``-v``."""
         if self.verbose:
-            self.stream.write(f"{text}\n")
+            self.stream.write(f"{self.palette.paint(text, 'dim')}\n")

@@ -20,6 +20,8 @@ from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from wheelstore.materialize.interpreter import Interpreter
     from wheelstore.materialize.link import Mode
     from wheelstore.materialize.plan import Plan
@@ -30,14 +32,29 @@ if TYPE_CHECKING:
 class NotAnEnvironment(StoreError):
     """The target directory holds something that is not a virtual environment."""
 
-    hint = "choose another --venv, or pass --clear to replace the directory"
+    hint = "choose another place, or pass --clear to replace what is there"
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
 
     def __str__(self) -> str:
-        return f"{self.path} is not a virtual environment, and not empty"
+        is_directory = os.path.isdir(self.path)
+        return f"{self.path} is {'not empty and no virtual environment' if is_directory else 'a file'}"
+
+
+class TooPrecious(StoreError):
+    """What `--clear` would remove is, or holds, a directory that nobody means to remove so."""
+
+    hint = "remove it yourself, if that is what you want"
+
+    def __init__(self, path: str, precious: str) -> None:
+        super().__init__(path, precious)
+        self.path, self.precious = path, precious
+
+    def __str__(self) -> str:
+        what = "is" if self.path == self.precious else f"holds {self.precious}, which is"
+        return f"{self.path} is not replaced by an environment: it {what} in use"
 
 
 class Place(NamedTuple):
@@ -46,6 +63,17 @@ class Place(NamedTuple):
     path: str
     existing: bool
     state: State | None
+
+
+class VenvOptions(NamedTuple):
+    """What a new environment is like, beside what is installed in it; as for `write_venv`."""
+
+    prompt: str | None = None
+    system_site_packages: bool = False
+    seeded: bool = False
+
+
+DEFAULT_OPTIONS = VenvOptions()
 
 
 class Goal(NamedTuple):
@@ -59,12 +87,15 @@ class Goal(NamedTuple):
     stamp: str
 
 
-def look(path: str, *, clear: bool) -> Place:
-    """What is at `path`.
+def look(path: str, *, clear: bool, spared: Sequence[str] = ()) -> Place:
+    """What is at `path`, or where a link there leads. `spared` are directories that `clear` must not take along.
 
     Raises:
         NotAnEnvironment: something else is there, and `clear` does not say that it may go.
+        TooPrecious: it is not for `clear` to remove.
     """
+    if os.path.islink(path):
+        path = os.path.realpath(path)
     if os.path.lexists(f"{path}/pyvenv.cfg"):
         return Place(path, existing=not clear, state=None if clear else read_state(path))
     try:
@@ -75,7 +106,24 @@ def look(path: str, *, clear: bool) -> Place:
         empty = False
     if not empty and not clear:
         raise NotAnEnvironment(path)
+    if not empty:
+        _spare(path, (os.getcwd(), os.path.expanduser("~"), *spared))
     return Place(path, existing=False, state=None)
+
+
+def _spare(path: str, directories: Iterable[str]) -> None:
+    for directory in map(os.path.realpath, directories):
+        if f"{directory}/".startswith(f"{os.path.realpath(path).rstrip('/')}/"):
+            raise TooPrecious(path, directory)
+
+
+def known_plan(index: Index, manifest: str) -> Plan | None:
+    """The plan that was made from `manifest`; None if there is none, or none that this version can read."""
+    packed = index.manifest(manifest)
+    try:
+        return unpack(packed) if packed else None
+    except PlanDamaged:
+        return None
 
 
 def link_mode(store: Store, index: Index, wanted: str, path: str) -> Mode:
@@ -131,15 +179,36 @@ def bring(
         return _change(place, goal, store=store, index=index, mode=mode, now=now, reinstall=reinstall, dry_run=dry_run)
     outcome = Outcome(added=tuple(goal.plan.distributions), files=len(goal.plan.targets))
     if not dry_run:
-        _build(place, goal, store=store, index=index, mode=mode, now=now)
+        build(place, goal, store=store, index=index, mode=mode, now=now)
     return outcome
 
 
-def _build(place: Place, goal: Goal, *, store: Store, index: Index, mode: Mode, now: float) -> None:
+def build(
+    place: Place,
+    goal: Goal,
+    *,
+    store: Store,
+    index: Index,
+    mode: Mode,
+    now: float,
+    options: VenvOptions = DEFAULT_OPTIONS,
+) -> None:
+    """Make the environment `goal` at `place`, all of it or nothing; what is there goes.
+
+    Raises:
+        TargetUnwritable: it cannot be written to.
+    """
     interpreter = goal.interpreter
     with FreshEnvironment(place.path) as fresh:
         try:
-            write_venv(fresh.directory, final=place.path, interpreter=interpreter)
+            write_venv(
+                fresh.directory,
+                final=place.path,
+                interpreter=interpreter,
+                prompt=options.prompt,
+                system_site_packages=options.system_site_packages,
+                seeded=options.seeded,
+            )
             tree = _tree(place.path, fresh.directory, store, mode, interpreter)
             tree.create(goal.plan, interpreter.purelib, processes=os.cpu_count() or 1)
         except OSError as error:
@@ -169,36 +238,41 @@ def _change(
     reinstall: bool,
     dry_run: bool,
 ) -> Outcome:
-    interpreter, state = goal.interpreter, place.state
+    interpreter, after = goal.interpreter, goal.plan
     tree = _tree(place.path, place.path, store, mode, interpreter)
-    before = _plan_before(index, state)
-    work: Work
-    if reinstall:
-        work = Work(
-            removed=[],
-            written=set(goal.plan.items()),
-            outcome=Outcome(repaired=tuple(goal.plan.distributions), files=len(goal.plan.targets)),
-        )
-    elif before is not None and state is not None and marks_hold(place.path, state.marks):
-        work = compare_plans(before, goal.plan)
+    before = known_plan(index, place.state.manifest) if place.state else None
+    kept = kept_seeds(place.path)
+    untouched = place.state is not None and marks_hold(place.path, place.state.marks)
+    if before is not None and untouched and not reinstall and not _leaves_seeds(before, after, kept):
+        work = compare_plans(before, after)
     else:
-        sites = (interpreter.purelib, interpreter.platlib)
-        work = compare_disk(tree, before, goal.plan, sites=sites, keep=kept_seeds(place.path))
+        work = compare_disk(tree, before, after, sites=(interpreter.purelib, interpreter.platlib), keep=kept)
+    if reinstall:
+        work = _all_anew(work, after)
     if not dry_run:
         try:
-            apply(tree, goal.plan, work, blobs=store.blobs, mode=mode, site=interpreter.purelib)
+            apply(tree, after, work, blobs=store.blobs, mode=mode, site=interpreter.purelib)
         except OSError as error:
             raise TargetUnwritable(place.path, _reason(error)) from error
         _keep(place.path, place, goal, store=store, index=index, mode=mode, now=now)
     return work.outcome
 
 
-def _plan_before(index: Index, state: State | None) -> Plan | None:
-    packed = index.manifest(state.manifest) if state else None
-    try:
-        return unpack(packed) if packed else None
-    except PlanDamaged:
-        return None
+def _all_anew(work: Work, plan: Plan) -> Work:
+    """`work`, and every file of the plan, whatever is there."""
+    stay = set(plan.distributions).difference(work.outcome.added)
+    files = len(work.removed) + len(plan.items())
+    return Work(
+        removed=work.removed,
+        written=set(plan.items()),
+        outcome=work.outcome._replace(repaired=tuple(sorted(stay)), files=files),
+    )
+
+
+def _leaves_seeds(before: Plan, after: Plan, kept: frozenset[str]) -> bool:
+    """Whether distributions are to stay that are in the plan `before` and not in the one `after`."""
+    left = {one.name for one in before.distributions}.difference(one.name for one in after.distributions)
+    return not kept.isdisjoint(left)
 
 
 def kept_seeds(path: str) -> frozenset[str]:

@@ -1,8 +1,8 @@
 """The front door of the `store` command.
 
-A common `store sync` is done from here before click is imported (`warm`); everything else goes through to `main`.
-Both share one implementation of every step. Importing is what costs here: Python starts in about 12 ms, click takes
-30, httpcore 150, sqlite-utils 90 (``-X importtime``), so this module imports none of them.
+A common `store sync` or `store venv`, and `--version`, are done from here before click is imported; everything else
+goes through to `main`. Both share one implementation of every step. Importing is what costs here: Python starts in
+about 12 ms, click takes 30, httpcore 150, sqlite-utils 90 (``-X importtime``), so this module imports none of them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,39 @@ import time
 def main() -> int:
     """Run the command line; the process's exit status (0 done, 1 refused or failed, 2 usage)."""
     started = time.perf_counter()
-    arguments = sys.argv[1:]
-    if "sync" in arguments[:3]:
-        status = _sync_warm(arguments, started)
+    try:
+        return _main(sys.argv[1:], started)
+    except KeyboardInterrupt:
+        return interrupted()
+
+
+def _main(arguments: list[str], started: float) -> int:
+    if sys.stderr is None:  # closed by whoever started us
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+    if arguments in (["--version"], ["-V"]) and sys.stdout is not None:
+        from wheelstore.store.version import VERSION
+
+        sys.stdout.write(f"store {VERSION}\n")
+        return 0
+    command = next((word for word in arguments[:4] if word in _QUICK), None)
+    if command is not None:
+        status = _explained(_QUICK[command], arguments, started)
         if status is not None:
             return status
     from wheelstore.cli.main import run
 
     return run(arguments, started)
+
+
+def _explained(command: Quick, arguments: list[str], started: float) -> int | None:
+    try:
+        return command(arguments, started)
+    except Exception as error:
+        from wheelstore.cli.console import explain
+
+        if explain(error):
+            return 1
+        raise
 
 
 def _sync_warm(arguments: list[str], started: float) -> int | None:
@@ -34,17 +59,8 @@ def _sync_warm(arguments: list[str], started: float) -> int | None:
         return None
     from wheelstore.cli.summary import tell
     from wheelstore.cli.warm import sync_warm
-    from wheelstore.store.errors import StoreError
 
-    try:
-        warm = sync_warm(request, os.environ)
-    except StoreError as error:
-        from wheelstore.cli.console import report
-
-        report(error)
-        return 1
-    except KeyboardInterrupt:
-        return interrupted()
+    warm = sync_warm(request, os.environ)
     if warm is None:
         return None
     if not request.quiet:
@@ -52,7 +68,31 @@ def _sync_warm(arguments: list[str], started: float) -> int | None:
     return 0
 
 
+def _venv(arguments: list[str], started: float) -> int | None:
+    """Make a new environment; None where click has to understand the arguments."""
+    from wheelstore.cli.request import parse_common_venv
+
+    request = parse_common_venv(arguments, os.environ)
+    if request is None:
+        return None
+    from wheelstore.cli.venvs import run_venv
+
+    run_venv(request, started=started)
+    return 0
+
+
 def interrupted() -> int:
     """Say that Ctrl-C was heard; the status that shells expect of it."""
-    sys.stderr.write("error: interrupted; nothing was left half-done\n")
+    from wheelstore.cli.console import fail
+
+    fail(["interrupted; nothing was left half-done"])
     return 130
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Quick = Callable[[list[str], float], int | None]
+
+_QUICK: dict[str, Quick] = {"sync": _sync_warm, "venv": _venv}

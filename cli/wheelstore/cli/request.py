@@ -1,4 +1,4 @@
-"""What `store sync` is asked to do; built by the front door or by click, the same for both.
+"""What commands are asked to do; built by the front door or by click, the same for both.
 
 On the warm path: imports nothing but `os`, `sys` and named tuples.
 """
@@ -12,7 +12,7 @@ from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class SyncRequest(NamedTuple):
@@ -56,69 +56,145 @@ def default_store(environ: Mapping[str, str]) -> str:
     return user_data_dir("wheelstore", appauthor=False)
 
 
-_FLAGS = {
-    "--require-hashes": "require_hashes",
-    "--no-index": "no_index",
-    "--offline": "offline",
+class Common(NamedTuple):
+    """What every command takes: the store (absolute), where wheels come from, and how much to say."""
+
+    store: str
+    index_url: str | None = None
+    extra_index_urls: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+    offline: bool = False
+    quiet: int = 0
+    verbose: int = 0
+    json: bool = False
+    progress: bool = True
+
+
+class VenvRequest(NamedTuple):
+    """The options of `store venv`; `path` is absolute."""
+
+    path: str
+    common: Common
+    python: str | None = None
+    prompt: str | None = None
+    clear: bool = False
+    seed: bool = False
+    system_site_packages: bool = False
+
+
+class AddRequest(NamedTuple):
+    """The options of `store add`; `items` are wheels, their URLs, and locks, as given."""
+
+    items: tuple[str, ...]
+    common: Common
+    python: str | None = None
+    require_hashes: bool = False
+
+
+_Switches = dict[str, tuple[str, object]]
+_Values = dict[str, str]
+
+_COMMON_SWITCHES: _Switches = {
+    "--no-index": ("no_index", True),
+    "--offline": ("offline", True),
+    "--no-progress": ("progress", False),
 }
-_VALUES = {
-    "--venv": "venv",
-    "--python": "python",
-    "-p": "python",
-    "--link-mode": "link_mode",
-    "--store": "store",
-    "--index-url": "index_url",
-    "-i": "index_url",
-}
-_LISTS = {"--extra-index-url": "extra_index_urls", "--find-links": "find_links", "-f": "find_links"}
+_COMMON_VALUES: _Values = {"--store": "store", "--index-url": "index_url", "-i": "index_url"}
+_LISTS: _Values = {"--extra-index-url": "extra_index_urls", "--find-links": "find_links", "-f": "find_links"}
+_QUIET = {"-q": 1, "--quiet": 1, "-qq": 2}
 _MODES = frozenset({"auto", "clone", "hardlink", "copy"})
+
+_SYNC_SWITCHES: _Switches = {"--require-hashes": ("require_hashes", True)}
+_SYNC_VALUES: _Values = {"--venv": "venv", "--python": "python", "-p": "python", "--link-mode": "link_mode"}
+_VENV_SWITCHES: _Switches = {
+    "--clear": ("clear", True),
+    "-c": ("clear", True),
+    "--seed": ("seed", True),
+    "--system-site-packages": ("system_site_packages", True),
+}
+_VENV_VALUES: _Values = {"--python": "python", "-p": "python", "--prompt": "prompt"}
 
 
 def parse_common_sync(arguments: list[str], environ: Mapping[str, str]) -> SyncRequest | None:
     """The request behind an ordinary ``store sync …``; None for anything that click had better look at."""
-    options: dict[str, object] = {}
-    lists: dict[str, list[str]] = {}
-    locks: list[str] = []
-    words = iter(arguments)
-    seen_command = False
-    for word in words:
-        if not word.startswith("-"):
-            if seen_command:
-                locks.append(os.path.abspath(word))
-            elif word != "sync":
-                return None
-            seen_command = True
-            continue
-        name, equals, value = word.partition("=")
-        if name in _FLAGS and not equals:
-            options[_FLAGS[name]] = True
-        elif word in ("-q", "--quiet"):
-            options["quiet"] = 1
-        elif word == "--no-progress":
-            options["progress"] = False
-        elif name in _VALUES or name in _LISTS:
-            if not equals:
-                following = next(words, None)
-                if following is None or following.startswith("-"):
-                    return None
-                value = following
-            if name in _LISTS:
-                lists.setdefault(_LISTS[name], []).append(value)
-            else:
-                options[_VALUES[name]] = value
-        else:
-            return None
-    options.update({key: tuple(values) for key, values in lists.items()})
-    return _finished(locks, options, environ)
-
-
-def _finished(locks: list[str], options: dict[str, object], environ: Mapping[str, str]) -> SyncRequest | None:
-    options.setdefault("link_mode", environ.get("STORE_LINK_MODE", "auto"))
-    if not locks or options["link_mode"] not in _MODES:
+    words = _Words("sync", _SYNC_SWITCHES, _SYNC_VALUES)
+    if not words.take(arguments) or not words.operands:
         return None
+    options = words.options
+    options.setdefault("link_mode", environ.get("STORE_LINK_MODE", "auto"))
+    if options["link_mode"] not in _MODES:
+        return None
+    _settle(options, environ)
     options["venv"] = os.path.abspath(str(options.get("venv", ".venv")))
+    locks = tuple(os.path.abspath(lock) for lock in words.operands)
+    return SyncRequest(locks=locks, **options)  # type: ignore[arg-type]
+
+
+def parse_common_venv(arguments: list[str], environ: Mapping[str, str]) -> VenvRequest | None:
+    """The request behind an ordinary ``store venv …``; None for anything that click had better look at."""
+    words = _Words("venv", _VENV_SWITCHES, _VENV_VALUES)
+    if not words.take(arguments) or len(words.operands) > 1:
+        return None
+    options = words.options
+    _settle(options, environ)
+    common = Common(**{name: options.pop(name) for name in Common._fields if name in options})  # type: ignore[arg-type]
+    path = os.path.abspath(words.operands[0] if words.operands else ".venv")
+    return VenvRequest(path=path, common=common, **options)  # type: ignore[arg-type]
+
+
+class _Words:
+    """The words of a command line, sorted into operands and options; the common options may precede the command."""
+
+    def __init__(self, command: str, switches: _Switches, values: _Values) -> None:
+        self._command, self._switches, self._values = command, switches, values
+        self.operands: list[str] = []
+        self.options: dict[str, object] = {}
+
+    def take(self, arguments: list[str]) -> bool:
+        """Sort all `arguments`; false if there is one that is not understood here."""
+        switches, values = _COMMON_SWITCHES, _COMMON_VALUES
+        words = iter(arguments)
+        seen_command = False
+        for word in words:
+            if not word.startswith("-"):
+                if seen_command:
+                    self.operands.append(word)
+                elif word != self._command:
+                    return False
+                else:
+                    seen_command = True
+                    switches, values = switches | self._switches, values | self._values
+            elif word in switches:
+                name, value = switches[word]
+                self.options[name] = value
+            elif word in _QUIET:
+                self.options["quiet"] = int(str(self.options.get("quiet", 0))) + _QUIET[word]
+            elif not self._take_value(word, words, values):
+                return False
+        return seen_command
+
+    def _take_value(self, word: str, words: Iterator[str], values: _Values) -> bool:
+        """Take an option with a value, ``--name value`` or ``--name=value``."""
+        name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        if name not in values and name not in _LISTS:
+            return False
+        if not equals:
+            following = next(words, None)
+            if following is None or following.startswith("-"):
+                return False
+            value = following
+        if name in _LISTS:
+            before = self.options.get(_LISTS[name], ())
+            self.options[_LISTS[name]] = (*before, value)  # type: ignore[misc]
+        else:
+            self.options[values[name]] = value
+        return True
+
+
+def _settle(options: dict[str, object], environ: Mapping[str, str]) -> None:
+    """Make the store's path absolute, and apply what the environment says."""
     store = options.get("store")
     options["store"] = os.path.abspath(os.path.expanduser(str(store))) if store else default_store(environ)
     if environ.get("STORE_PYTHON"):
         options.setdefault("python", environ["STORE_PYTHON"])
-    return SyncRequest(locks=tuple(locks), **options)  # type: ignore[arg-type]

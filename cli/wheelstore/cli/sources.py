@@ -9,15 +9,39 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from wheelstore.cli.configuration import CommandLine, index_options, read_configuration, transport_options
 from wheelstore.cli.pip_files import Surroundings
-from wheelstore.cli.request import SyncRequest
 from wheelstore.resolve.facts import Facts
 from wheelstore.resolve.indexes import Indexes
 from wheelstore.resolve.requirements_options import LockOptions
 from wheelstore.resolve.transport import Transport
 from wheelstore.store.layout import Store
+
+
+class Wanted(Protocol):
+    """What the command line says about sources; every request has these."""
+
+    @property
+    def index_url(self) -> str | None:
+        """``--index-url``."""
+
+    @property
+    def extra_index_urls(self) -> tuple[str, ...]:
+        """``--extra-index-url``, repeated."""
+
+    @property
+    def find_links(self) -> tuple[str, ...]:
+        """``--find-links``, repeated."""
+
+    @property
+    def no_index(self) -> bool:
+        """``--no-index``."""
+
+    @property
+    def offline(self) -> bool:
+        """``--offline``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +73,7 @@ def _read(path: str) -> bytes | None:
 
 @contextmanager
 def open_sources(
-    request: SyncRequest, options: LockOptions | None, *, store: Store, environ: Mapping[str, str]
+    request: Wanted, options: LockOptions | None, *, store: Store, environ: Mapping[str, str]
 ) -> Iterator[Sources]:
     """The indexes and the network as command line, lock and configuration say.
 

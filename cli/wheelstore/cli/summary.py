@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wheelstore.cli.colors import Palette, palette_for
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     Names = Sequence[tuple[str, str, str]]
 else:
     Protocol = object
+
+_PLAIN = Palette(on=False)
 
 
 class Done(Protocol):
@@ -28,13 +32,17 @@ class Done(Protocol):
 
 
 def tell(stream: TextIO, done: Done, seconds: float, *, dry_run: bool) -> None:
-    """Write how many distributions came and went, in how long, and which."""
-    stream.write("\n".join(lines(done, seconds, dry_run=dry_run)) + "\n")
+    """Write how many distributions came and went, in how long, and which; in colour on a terminal."""
+    stream.write("\n".join(lines(done, seconds, dry_run=dry_run, palette=palette_for(stream))) + "\n")
 
 
-def lines(done: Done, seconds: float, *, dry_run: bool) -> list[str]:
+def lines(done: Done, seconds: float, *, dry_run: bool, palette: Palette = _PLAIN) -> list[str]:
     """The text of `tell`, a line an item."""
-    took = f"in {seconds * 1000:.0f}ms" if seconds < 1 else f"in {seconds:.2f}s"
+    took = f"in {duration(seconds)}"
+
+    def line(verb: str, what: str, rest: str = took) -> str:
+        return f"{palette.paint(verb, 'dim')} {palette.paint(what, 'bold')} {palette.paint(rest, 'dim')}"
+
     told = []
     for names, done_word, would_word in (
         (done.removed, "Uninstalled", "Would uninstall"),
@@ -42,19 +50,54 @@ def lines(done: Done, seconds: float, *, dry_run: bool) -> list[str]:
         (done.repaired, "Repaired", "Would repair"),
     ):
         if names:
-            told.append(f"{would_word if dry_run else done_word} {_packages(len(names))} {took}")
+            told.append(line(would_word if dry_run else done_word, counted(len(names), "package")))
     if not told and done.files:
-        told.append(f"{'Would put' if dry_run else 'Put'} {done.files} files right {took}")
+        told.append(line("Would put" if dry_run else "Put", counted(done.files, "file"), f"right {took}"))
     if not told:
-        told.append(f"Audited {_packages(done.packages)} {took}")
-    changes = [
-        *((name, version, "-") for name, version, _ in done.removed),
-        *((name, version, "+") for name, version, _ in done.added),
-        *((name, version, "~") for name, version, _ in done.repaired),
+        told.append(line("Audited", counted(done.packages, "package")))
+    return told + changes(done, palette=palette)
+
+
+def changes(done: Done, *, palette: Palette = _PLAIN) -> list[str]:
+    """One line for each distribution that came, went or was repaired, by name."""
+    paint = palette.paint
+    changed = [
+        *((name, version, "-", "red") for name, version, _ in done.removed),
+        *((name, version, "+", "green") for name, version, _ in done.added),
+        *((name, version, "~", "yellow") for name, version, _ in done.repaired),
     ]
-    told += [f" {sign} {name}=={version}" for name, version, sign in sorted(changes)]
-    return told
+    return [
+        f" {paint(sign, color)} {paint(name, 'bold')}{paint(f'=={version}', 'dim')}"
+        for name, version, sign, color in sorted(changed)
+    ]
 
 
-def _packages(count: int) -> str:
-    return f"{count} package{'' if count == 1 else 's'}"
+def duration(seconds: float) -> str:
+    """A time as people read it: ``85ms``, ``1.52s``."""
+    return f"{seconds * 1000:.0f}ms" if seconds < 1 else f"{seconds:.2f}s"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 package``, ``2 packages``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def added_line(sizes: Sequence[int], present: int, seconds: float, *, palette: Palette = _PLAIN) -> str:
+    """The line that ends an add: ``Added 3 wheels (12.3 MB) in 85ms; 93 were there``."""
+    there = f"; {present} {'was' if present == 1 else 'were'} there" if present else ""
+    if not sizes and present:
+        return f"Audited {palette.paint(counted(present, 'wheel'), 'bold')} in {duration(seconds)}; all were there"
+    what = palette.paint(counted(len(sizes), "wheel"), "bold")
+    return f"Added {what} ({size_text(sum(sizes))}) in {duration(seconds)}{there}"
+
+
+def size_text(size: int) -> str:
+    """Bytes as people read them: ``512 B``, ``1.5 MB``."""
+    if size < 1000:
+        return f"{size} B"
+    amount = float(size)
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1000
+        if amount < 999.95:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1000:.1f} TB"

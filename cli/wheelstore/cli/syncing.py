@@ -6,33 +6,32 @@ import json
 import os
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wheelstore.cli.answers import LockFile, answer_key, pack_inputs
-from wheelstore.cli.console import Console
+from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.environments import Goal, Place, bring, kept_seeds, link_mode, look
-from wheelstore.cli.fetching import Ingestion, local_hashes
+from wheelstore.cli.fetching import Ingestion
+from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import choose
 from wheelstore.cli.request import SyncRequest
+from wheelstore.cli.selecting import select_wheels
 from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.cli.summary import tell
 from wheelstore.cli.warm import Warm
-from wheelstore.materialize.distribution import Blobs, Installed, Scheme, plan_environment
+from wheelstore.materialize.distribution import Installed
 from wheelstore.materialize.installed import find_distributions
 from wheelstore.materialize.interpreter import Interpreter
-from wheelstore.materialize.manifest import manifest_content, manifest_digest
-from wheelstore.materialize.plan import Distribution, Plan, PlanDamaged, make_plan, pack, unpack
+from wheelstore.materialize.plan import Distribution, make_plan
 from wheelstore.materialize.sync import Outcome
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.lock import IndexSource, Lock, PathSource, Pin, UrlSource, read_lock
 from wheelstore.resolve.pins import hide_credentials
-from wheelstore.resolve.selection import Selected, select
+from wheelstore.resolve.selection import Selected
 from wheelstore.resolve.target import Target
-from wheelstore.store.blobs import blob_name
-from wheelstore.store.index import Answer, Index, WheelRow, open_index
-from wheelstore.store.ingest import put_blob
+from wheelstore.store.index import Index, WheelRow, open_index
 from wheelstore.store.layout import Store, open_store
 
 
@@ -61,7 +60,7 @@ def run_sync(request: SyncRequest, *, started: float, environ: Mapping[str, str]
     seconds = time.perf_counter() - started
     packages = len(goal.plan.distributions)
     if request.json:
-        sys.stdout.write(json.dumps(_as_json(request, goal, outcome, seconds), indent=2) + "\n")
+        write_json(_as_json(request, goal, outcome, seconds))
     elif not request.quiet:
         done = Warm(packages, outcome.added, outcome.removed, outcome.repaired, outcome.files)
         tell(sys.stderr, done, seconds, dry_run=request.dry_run)
@@ -99,7 +98,7 @@ class Sync:
         """Find out what the environment should be, get it into the store, and bring the environment there."""
         request = self.request
         locks, stdin = self._read_files()
-        place = look(request.venv, clear=request.clear)
+        place = look(request.venv, clear=request.clear, spared=(self.store.root,))
         interpreter, stamp = choose(request.python, place, self.index, self.environ)
         key = answer_key(locks, identity=interpreter.identity, require_hashes=request.require_hashes)
         lock = read_lock(
@@ -112,14 +111,25 @@ class Sync:
             self.console.warn(warning)
         pins = lock.for_target(interpreter.markers)
         with open_sources(request, lock.options, store=self.store, environ=self.environ) as sources:
-            selected = self._select(lock, pins, Target.of(interpreter), sources)
+            target = Target.of(interpreter)
+            selected = select_wheels(
+                pins, target, sources, index=self.index, console=self.console, formats=lock.options
+            )
             if request.dry_run:
                 return self._rehearse(place, selected, interpreter, stamp)
             rows = self._ingest(selected, sources)
         installed = [
             Installed(wheel=row, direct_url=direct_url(one.pin, row)) for one, row in zip(selected, rows, strict=True)
         ]
-        goal = self._goal(installed, interpreter, stamp, key, lock, memorable=_memorable(lock, pins, stdin))
+        goal = goal_of(
+            installed,
+            interpreter,
+            stamp,
+            store=self.store,
+            index=self.index,
+            key=key if _memorable(lock, pins, stdin) else "",
+            inputs=pack_inputs((str(one.path), one.sha256) for one in lock.inputs[len(request.locks) :]),
+        )
         mode = link_mode(self.store, self.index, request.link_mode, request.venv)
         outcome = bring(
             place,
@@ -145,62 +155,12 @@ class Sync:
                 raise LockUnreadable(path, error.strerror or str(error)) from None
         return locks, stdin
 
-    def _select(self, lock: Lock, pins: Sequence[Pin], target: Target, sources: Sources) -> tuple[Selected, ...]:
-        selected = local_hashes(select(pins, target, sources.indexes, known=self._filenames, formats=lock.options))
-        for one in selected:
-            if one.yanked is not None:
-                reason = f" ({one.yanked})" if one.yanked else ""
-                self.console.warn(f"{one.pin.spelling} is yanked{reason}")
-        return selected
-
-    def _filenames(self, sha256s: Collection[str]) -> Mapping[str, str]:
-        return self.index.filenames(list(sha256s))
-
     def _ingest(self, selected: Sequence[Selected], sources: Sources) -> list[WheelRow]:
         """The rows of the selected wheels, in order, after fetching those that the store lacks."""
         ingestion = Ingestion(store=self.store, index=self.index, transport=sources.transport, say=self.console.say)
         wanted = self.request.progress and not self.request.quiet and not self.request.json
         rows = ingestion.ensure(selected, wanted=wanted, stream=self.console.stream)
         return [rows[at] for at in range(len(selected))]
-
-    def _goal(
-        self,
-        installed: Sequence[Installed],
-        interpreter: Interpreter,
-        stamp: str,
-        key: str,
-        lock: Lock,
-        *,
-        memorable: bool,
-    ) -> Goal:
-        """The manifest and plan of `installed`, kept in the index with the answer that they are."""
-        content = manifest_content(installed, interpreter.identity)
-        digest = manifest_digest(content)
-        plan = self._known_plan(digest) or plan_environment(installed, scheme_of(interpreter), self._blobs())
-        inputs = pack_inputs((str(one.path), one.sha256) for one in lock.inputs[len(self.request.locks) :])
-        if self.store.writable:
-            now = time.time()
-            with self.index.writing():
-                self.index.put_manifest(digest, content, pack(plan), now=now)
-                if memorable:
-                    self.index.put_answer(key, Answer(digest, inputs), now=now)
-        return Goal(digest, plan, key if memorable else "", inputs, interpreter, stamp)
-
-    def _known_plan(self, digest: str) -> Plan | None:
-        packed = self.index.manifest(digest)
-        try:
-            return unpack(packed) if packed else None
-        except PlanDamaged:
-            return None
-
-    def _blobs(self) -> Blobs:
-        directory, tmp = self.store.blobs, self.store.tmp
-
-        def read(key: bytes) -> bytes:
-            with open(f"{directory}/{blob_name(key)}", "rb") as stream:
-                return stream.read()
-
-        return Blobs(read=read, put=lambda data: put_blob(directory, tmp, data))
 
     def _rehearse(
         self, place: Place, selected: Sequence[Selected], interpreter: Interpreter, stamp: str
@@ -226,16 +186,6 @@ def version_of(selected: Selected) -> str:
     from packaging.utils import parse_wheel_filename
 
     return str(selected.pin.version or parse_wheel_filename(selected.filename)[1])
-
-
-def scheme_of(interpreter: Interpreter) -> Scheme:
-    """Where environments of `interpreter` keep each kind of file."""
-    return Scheme(
-        purelib=interpreter.purelib,
-        platlib=interpreter.platlib,
-        scripts=interpreter.scripts,
-        include=interpreter.include,
-    )
 
 
 def _memorable(lock: Lock, pins: Sequence[Pin], stdin: bytes | None) -> bool:

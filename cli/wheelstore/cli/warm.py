@@ -78,9 +78,8 @@ def _is_python(asked: str | None, state: State) -> bool:
 def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[str, str]) -> Warm | None:
     if not os.path.exists(f"{request.store}/index.sqlite3"):
         return None
-    from wheelstore.cli.environments import Goal, bring, link_mode, look
+    from wheelstore.cli.environments import Goal, bring, known_plan, link_mode, look
     from wheelstore.cli.interpreters import choose
-    from wheelstore.materialize.plan import PlanDamaged, unpack
     from wheelstore.store.index import open_index
     from wheelstore.store.layout import open_store
 
@@ -92,11 +91,7 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
         answer = index.answer(key)
         if answer is None or not inputs_hold(answer.inputs):
             return None
-        packed = index.manifest(answer.manifest)
-        try:
-            plan = unpack(packed) if packed else None
-        except PlanDamaged:
-            plan = None
+        plan = known_plan(index, answer.manifest)
         if plan is None:
             return None
         goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp)

@@ -1,12 +1,14 @@
-"""A manifest: the full content of one environment, canonical, named by its digest."""
+"""A manifest: the full content of one environment, canonical, named by its digest. On the warm path."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from blake3 import blake3
 
-from wheelstore.materialize.distribution import Installed
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wheelstore.materialize.distribution import Installed
 
 _MAGIC = "wheelstore-manifest-1"
 

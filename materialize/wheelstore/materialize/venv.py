@@ -11,15 +11,13 @@ import posixpath
 
 from wheelstore.materialize.activation import activation_scripts
 from wheelstore.store.errors import StoreError
+from wheelstore.store.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wheelstore.materialize.interpreter import Interpreter
-
-VERSION = "0.1.0"
-"""Of wheelstore, as `pyvenv.cfg` names it; a test holds it equal to the distribution's, which takes 30 ms to ask."""
 
 _CACHEDIR_TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# A virtual environment, made again with `store sync`.\n"
 

@@ -44,6 +44,18 @@ class WheelRow(NamedTuple):
     origin: str | None
 
 
+class ListedWheel(NamedTuple):
+    """A wheel as it is listed; `size` is the .whl's in bytes, times are seconds since the epoch."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    size: int
+    added: float
+    used: float
+
+
 class EnvironmentRow(NamedTuple):
     """A registered environment: a gc root."""
 
@@ -137,6 +149,16 @@ class Index:
             query = f"SELECT sha256, filename FROM wheels WHERE sha256 IN ({marks})"  # noqa: S608
             found.update(self._connection.execute(query, chunk))
         return found
+
+    def sha256s(self) -> list[str]:
+        """Every wheel by its sha256."""
+        return [sha256 for (sha256,) in self._connection.execute("SELECT sha256 FROM wheels")]
+
+    def listing(self, name: str | None = None) -> list[ListedWheel]:
+        """Every wheel, or every wheel of the project `name` (normalized), by name and filename, without its files."""
+        where, values = (" WHERE name = ?", (name,)) if name else ("", ())
+        query = f"SELECT name, version, filename, sha256, size, added, used FROM wheels{where} ORDER BY name, filename"  # noqa: S608
+        return [ListedWheel(*row) for row in self._connection.execute(query, values)]
 
     def all_wheels(self, name: str | None = None) -> Iterator[WheelRow]:
         """Every wheel, or every wheel of the project `name` (normalized), by name, version and filename."""
