@@ -35,7 +35,7 @@ NAMES = [
     "wow!",
     "100%n ^c",
     "caf\u00e9 \U0001f40d",
-    "@@PROMPT@@",
+    "@@DISPLAY@@",
     "-n",
     "a;b&c|d>e*f?g[h]{i,j}~#",
     "\u2018curly\u2019",

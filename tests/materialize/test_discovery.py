@@ -80,9 +80,7 @@ def test_a_shim_for_a_version_that_is_not_active_is_passed_over(tmp_path: Path) 
 def test_the_newest_installation_comes_first(tmp_path: Path) -> None:
     for version in ("3.12.1", "3.12.10", "3.12.9", "3.13.0"):
         play_python(tmp_path / f"versions/{version}/bin/python3", version=version)
-    (tmp_path / "versions/3.99-env").mkdir()
-    play_python(tmp_path / "versions/3.99-env/bin/python3", version="3.12.99")
-    (tmp_path / "versions/3.99-env/pyvenv.cfg").touch()
+    environment(tmp_path / "versions/3.99-env", play_python(tmp_path / "elsewhere/python3", version="3.12.99"))
     places = {"installations": [str(tmp_path / "missing"), str(tmp_path / "versions")]}
     assert find("3.12", **places) == str(tmp_path / "versions/3.12.10/bin/python3")
     assert find(None, **places) == str(tmp_path / "versions/3.13.0/bin/python3")
@@ -225,6 +223,7 @@ def test_a_real_python_and_its_environment_are_one(tmp_path: Path) -> None:
         return find_interpreter(request, search_path=[os.path.dirname(python)], memory=memory)
 
     assert found(str(tmp_path / "env")) == expected
+    assert list(memory.values) == [f"interpreter:{python}"], "the environment's own packages have no say"
     assert found("{}.{}".format(*sys.version_info[:2])) == expected
     assert found(expected.version) == expected
 

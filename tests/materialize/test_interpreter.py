@@ -93,7 +93,14 @@ def test_other_bytes_are_no_facts(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"x", describe().to_bytes()[:-1] + b"\0", describe().to_bytes().replace(b"debug\x000", b"debug\0x")]
+    "data",
+    [
+        b"",
+        b"x",
+        describe().to_bytes().replace(b"interpreter 1", b"interpreter 0"),
+        describe().to_bytes()[:-1] + b"\0",
+        describe().to_bytes().replace(b"debug\x000", b"debug\0x"),
+    ],
 )
 def test_damaged_facts_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError):

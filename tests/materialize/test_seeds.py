@@ -39,6 +39,7 @@ def test_a_distributions_own_directory_comes_first(tmp_path: Path) -> None:
         "pip-23.0-py3-none-any.whl",
         "setuptools-65.0-py3-none-any.whl",
     ]
+    assert len(bundled_seeds(describe(**{**facts, "version": "3.12.0"}))) == 1
 
 
 def test_a_python_may_come_without(tmp_path: Path) -> None:

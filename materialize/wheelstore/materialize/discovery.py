@@ -174,8 +174,7 @@ class _Search:
                 continue
             for child in children:
                 prefix = os.path.join(root, child)
-                if not os.path.exists(os.path.join(prefix, "pyvenv.cfg")):
-                    yield prefix if os.name == "nt" else os.path.join(prefix, "bin")
+                yield prefix if os.name == "nt" else os.path.join(prefix, "bin")
 
     def _ask(self, path: str, request: Request | None) -> Interpreter | None:
         """The interpreter there, if it works and fits."""
