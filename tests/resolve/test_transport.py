@@ -365,10 +365,12 @@ def test_closing_ends_what_waits_for_a_silent_server(server: IndexServer) -> Non
 
 
 def test_imports_wait_for_what_needs_them(server: IndexServer) -> None:
+    server.fault(PAGE, Fault(bytes_per_second=20 * len(BODY)))  # slow enough for a crowd
     script = (
-        "import sys; from wheelstore.resolve.transport import Transport; transport = Transport();"
+        "import sys; from concurrent.futures import ThreadPoolExecutor;"
+        "from wheelstore.resolve.transport import Transport; transport = Transport();"
         "print(sorted({'ssl', 'http.client', 'email', 'httpcore', 'certifi'} & set(sys.modules)));"
-        f"transport.get({server.url + PAGE!r}); transport.close();"
+        f"list(ThreadPoolExecutor(8).map(transport.get, [{server.url + PAGE!r}] * 8)); transport.close();"
         "print(sorted({'h2', 'httpcore', 'certifi'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
