@@ -67,8 +67,6 @@ def records(root: Path) -> dict[str, dict[str, str]]:
     for path in sorted(root.glob("lib/python*/site-packages/*.dist-info/RECORD")):
         with path.open(newline="", encoding="utf-8") as stream:
             rows = [row for row in csv.reader(stream) if row]
-        names = [row[0] for row in rows]
-        assert len(names) == len(set(names)), f"{path} lists a file twice"
         found[path.relative_to(root).as_posix()] = {
             name: digest
             for name, digest, _ in rows
@@ -86,12 +84,15 @@ def check_records(root: Path) -> int:
     """Hold every RECORD to the files on disk; the number of files that were listed.
 
     Raises:
-        AssertionError: a file is missing, or has another hash or size than listed.
+        AssertionError: a file is listed twice, is missing, or has another hash or size than listed.
     """
     listed = 0
     for path in sorted(root.glob("lib/python*/site-packages/*.dist-info/RECORD")):
+        names: set[str] = set()
         with path.open(newline="", encoding="utf-8") as stream:
             for name, digest, size in csv.reader(stream):
+                assert name not in names, f"{path}: {name}"
+                names.add(name)
                 body = Path(os.path.normpath(path.parents[1] / name)).read_bytes()
                 listed += 1
                 if digest:
