@@ -70,6 +70,7 @@ def test_names_are_not_references(text: str) -> None:
         ("https://h/a;b", ("https://h/a;b", "")),
         ("https://h/a;b ; os_name=='x'", ("https://h/a;b", "os_name=='x'")),
         ("https://h/a; os_name=='x'", ("https://h/a", "os_name=='x'")),
+        ("https://h/a  ;  os_name=='x'", ("https://h/a", "os_name=='x'")),
         ("https://h/a ;os_name=='x'", ("https://h/a", "os_name=='x'")),
     ],
 )
@@ -179,6 +180,10 @@ def test_file_urls_are_paths(project: Path) -> None:
     ("text", "message"),
     [
         ("./absent", "absent does not exist"),
+        ("./a\0b", "does not exist"),
+        ("./" + "a" * 5000, "does not exist"),
+        ("./project[a]]", "does not exist"),
+        ("./project[a][b]", "project[a] does not exist"),
         ("C:\\absent.whl", "does not exist"),
         ("./project/pyproject.toml", "neither a wheel nor a source archive"),
         ("./empty", "has neither pyproject.toml nor setup.py"),

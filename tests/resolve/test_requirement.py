@@ -109,6 +109,13 @@ def test_what_does_not_parse_says_where(text: str, message: str, hint: str | Non
         assert (caught.value.hint or "").startswith(hint)
 
 
+def test_a_long_line_is_quoted_in_part() -> None:
+    with pytest.raises(BadRequirement) as caught:
+        parse("a=" + "b" * 1000)
+    assert len(str(caught.value)) < 300
+    assert len(str(parse("a" * 1000).not_pinned())) < 300
+
+
 @pytest.mark.parametrize("space", ["", " "])
 def test_a_named_url_is_a_direct_reference(space: str) -> None:
     text = f"Demo[a]{space}@{space}https://h/demo-1.0-py3-none-any.whl#{SHA.replace(':', '=')} ; os_name=='x'"

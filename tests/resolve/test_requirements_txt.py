@@ -329,6 +329,29 @@ def test_common_lines_go_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(reader.pins) == 4
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a==1 ; x{' ' * 100_000}\x01",
+        f"a==1{' ' * 100_000}x",
+        f"a==1{' ' * 100_000}#\x01\nb=1",
+        f"a==1 ; {'x ' * 100_000}\x01",
+        f"https://h/x{' ' * 100_000}y",
+        f"./{'[' * 100_000}",
+        f"a[{'a,' * 50_000}",
+        f"a==1{f' --hash={A}' * 5_000} x",
+        f"-r {'a' * 100_000}",
+        "-r a\0b",
+        f"-f {'a' * 100_000}\n-f a\0b\nb=1",
+        "a \\\n" * 50_000,
+    ],
+    ids=range(12),
+)
+def test_a_hostile_line_costs_time_in_proportion_to_its_length(text: str) -> None:
+    errors = read_text(text).errors  # in milliseconds; where a part is quadratic, in minutes
+    assert errors
+
+
 def test_a_long_run_of_comments_is_read_once() -> None:
     text = "# a comment\n" * 50_000 + "demo @ https://h/demo-1.zip\n"
     reader = read_text(text)
@@ -339,7 +362,7 @@ def test_a_long_run_of_comments_is_read_once() -> None:
 # Continuations and comments change nothing
 
 
-@given(st.lists(lines(), max_size=4), st.sampled_from(["\n", "\r\n"]), st.booleans())
+@given(st.lists(lines(), max_size=3), st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_line_ends_comments_and_blank_lines_change_nothing(texts: list[str], end: str, commented: bool) -> None:
     plain = read_text("\n".join(texts))
     between = f"{end}# comment \\{end}{end}" if commented else end

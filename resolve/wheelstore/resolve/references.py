@@ -42,9 +42,8 @@ _ARCHIVE_SUFFIXES = (
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _VCS = re.compile(r"(git|hg|svn|bzr)\+[A-Za-z+]+$")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
-_URL_MARKER = re.compile(r"\s+;\s*|;\s+")
+_URL_MARKER = re.compile(r"(?<=\s);|;(?=\s)")
 _PATH_FRAGMENT = re.compile(r"#(?=(?:egg|subdirectory|sha\d+|md5)=)")
-_EXTRAS = re.compile(r"(.+)\[([^\]]*)\]$")
 _EGG = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[([^\]]*)\])?$")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?$")
 _HASH_KEYS = ("sha256", "sha384", "sha512", "sha224", "sha1", "md5")
@@ -75,9 +74,7 @@ def is_reference(text: str) -> bool:
     """Tell whether a requirement is a URL or a path, as opposed to a name with a version."""
     if _SCHEME.match(text) or _DRIVE.match(text) or text.startswith("."):
         return True
-    bare = text.split(";", 1)[0].rstrip()
-    extras = _EXTRAS.match(bare)
-    bare = extras[1] if extras else bare
+    bare, _ = _split_extras(text.split(";", 1)[0].rstrip())
     return "/" in bare or "\\" in bare or bare.lower().endswith(_ARCHIVE_SUFFIXES)
 
 
@@ -85,7 +82,7 @@ def split_marker(text: str) -> tuple[str, str]:
     """Split a bare URL or path from the marker behind it ("" if none); in a URL, `;` alone is part of it."""
     if _SCHEME.match(text):
         match = _URL_MARKER.search(text)
-        return (text[: match.start()], text[match.end() :]) if match else (text, "")
+        return (text[: match.start()].rstrip(), text[match.end() :].lstrip()) if match else (text, "")
     reference, _, marker = text.partition(";")
     return reference.rstrip(), marker.strip()
 
@@ -101,11 +98,17 @@ def parse_reference(text: str, *, directory: Path, editable: bool = False, name:
     """
     if _SCHEME.match(text) and not _DRIVE.match(text):
         return _parse_url(text, directory=directory, editable=editable, name=name)
-    extras = _EXTRAS.match(text)
-    path, *fragment = _PATH_FRAGMENT.split(extras[1] if extras else text, maxsplit=1)
+    bare, more = _split_extras(text)
+    path, *fragment = _PATH_FRAGMENT.split(bare, maxsplit=1)
     parts = _Fragment.parse("".join(fragment))
-    more = parse_extras(extras[2]) if extras else frozenset()
-    return _from_path(directory / path, parts, editable=editable, name=name or parts.name, extras=parts.extras | more)
+    extras = parts.extras | parse_extras(more)
+    return _from_path(directory / path, parts, editable=editable, name=name or parts.name, extras=extras)
+
+
+def _split_extras(text: str) -> tuple[str, str]:
+    """Split `./path[a,b]` into the path and `a,b` ("" if there is none)."""
+    bare, bracket, extras = text.rpartition("[")
+    return (bare, extras[:-1]) if bracket and bare and extras.find("]") == len(extras) - 1 else (text, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,12 +258,12 @@ def path_of(url: str) -> str:
 def _from_path(path: Path, parts: _Fragment, *, editable: bool, name: str | None, extras: frozenset[str]) -> Reference:
     path = Path(os.path.normpath(path))
     source = PathSource(path=path, editable=editable, subdirectory=parts.subdirectory)
-    if path.is_dir():
+    if os.path.isdir(path):
         if parts.hashes:
             raise BadReference(f"{path} is a directory and can have no hash")
         found, read = (normalize(name), ()) if name else _static_name(path / (parts.subdirectory or ""))
         return Reference(source=source, name=found, extras=extras, file=False, read=read)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadReference(f"{path} does not exist")
     if editable:
         raise BadReference(f"{path} is a file: only a directory or a checkout can be editable")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _NAME_AT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S)")
 _SINGLE_EQUALS = re.compile(r"(?<![=<>!~])=(?!=)")
+_EXCERPT = 120
 _LOCK_IT = "only a line with == and one version is a pin; 'store lock' writes such a file"
 _SPACE_HINT = "a space behind a backslash keeps the next line from joining"
 _NAME_IT = "write it as 'NAME @ …'"
@@ -64,7 +65,7 @@ class Requirement:
             reason = "is not pinned: a wildcard stands for many versions"
         else:
             reason = "is not pinned with =="
-        return NotPinned(self.pin.position, f"{self.text} {reason}", _LOCK_IT)
+        return NotPinned(self.pin.position, f"{_short(self.text)} {reason}", _LOCK_IT)
 
 
 def parse_requirement(
@@ -82,7 +83,7 @@ def parse_requirement(
         BadRequirement: it does not parse, or contradicts itself.
     """
     if text.endswith("\\"):
-        raise BadRequirement(f"{text!r} ends in a backslash, but not its line", _SPACE_HINT)
+        raise BadRequirement(f"{_quoted(text)} ends in a backslash, but not its line", _SPACE_HINT)
     try:
         if _NAME_AT.match(text):
             dependency = _parse_dependency(text)
@@ -111,6 +112,14 @@ def parse_requirement(
         position=position,
     )
     return Requirement(pin=pin, text=text, read=reference.read)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _EXCERPT else f"{text[: _EXCERPT - 1]}…"
+
+
+def _quoted(text: str) -> str:
+    return repr(_short(text))
 
 
 def _name_of(reference: Reference) -> NormalizedName:
@@ -151,7 +160,7 @@ def _parse_dependency(text: str) -> Dependency:
     except InvalidRequirement as error:
         single = _SINGLE_EQUALS.search(text.partition(";")[0])
         hint = "= is no operator, did you mean ==?" if single else None
-        raise BadRequirement(f"{text!r} is not a requirement: {condensed(error)}", hint) from None
+        raise BadRequirement(f"{_quoted(text)} is not a requirement: {condensed(error)}", hint) from None
 
 
 def _exact_version(dependency: Dependency, text: str) -> Version | None:
@@ -166,12 +175,12 @@ def _exact_version(dependency: Dependency, text: str) -> Version | None:
     try:
         versions = [Version(each) for each in exact]
     except InvalidVersion as error:
-        raise BadRequirement(f"{text!r} is not a requirement: {error}") from None
+        raise BadRequirement(f"{_quoted(text)} is not a requirement: {error}") from None
     if len(dependency.specifier) <= 1:
         return versions[0] if versions else None
     for version in versions:
         if dependency.specifier.contains(version, prereleases=True):
             return version
     if versions:
-        raise BadRequirement(f"{text!r} contradicts itself")
+        raise BadRequirement(f"{_quoted(text)} contradicts itself")
     return None

@@ -18,7 +18,7 @@ LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 
 _PHYSICAL_LINE = re.compile(f"([^{LINE_ENDS}]*)(\r\n|[{LINE_ENDS}]|\\Z)")
 _WHOLE_COMMENT = re.compile(r"\s*#")
-_COMMENT = re.compile(r"(?:^|\s+)#.*$")
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _FIRST_OPTION = re.compile(r"(?:^|(?<=\s))-")
 _ENCODING_COOKIE = re.compile(rb"coding[:=]\s*([-\w.]+)")

@@ -27,12 +27,14 @@ _SKIPPED = re.compile(f"(?:[ \t]*(?:#[^{LINE_ENDS}]*)?\r?\n)*")
 _HASH = r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})"
 _HASHES = re.compile(r"sha\d{3}:[0-9a-f]+")
 # No $ (a variable), no # (a comment) and no backslash (a continuation) but before a hash: those, and
-# every character that is not plain ASCII, go the long way.
+# every character that is not plain ASCII, go the long way. No part may match one text in two ways: a line
+# of many spaces would take quadratic time.
+_MARK = r"[!\"%-\[\]-~]"
 _COMMON = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
     r"(?:\[(?P<extras>[A-Za-z0-9._-]+(?:, *[A-Za-z0-9._-]+)*)\])?"
     r" ?== ?(?P<version>[0-9][A-Za-z0-9.!+]*)"
-    r"(?: *; *(?P<marker>[A-Za-z(\"'][ !\"%-\[\]-~]*?))?"
+    rf"(?: *; *(?P<marker>[A-Za-z(\"']{_MARK}*(?: (?!-){_MARK}+)*))?"
     rf"(?P<hashes>(?: +(?:\\\r?\n *)?--hash={_HASH})*)"
     r" *(?: #[\t -\[\]-~]*)?(?:\r?\n|\Z)"
 )
@@ -140,7 +142,7 @@ class RequirementsReader:
         from packaging.version import Version
 
         name, extras, version, marker, hashes = match.groups()
-        if file.constraint or (marker and " -" in marker):  # options begin there, wherever it stands
+        if file.constraint:
             return False
         try:
             pin = Pin(
@@ -215,7 +217,7 @@ class RequirementsReader:
             if is_pylock(path.name):
                 raise BadReference("a pylock.toml cannot be included")
             data = path.read_bytes()
-        except (BadReference, OSError) as error:
+        except (ValueError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else None
             self._fail(position, f"{spelled}: {reason or error}")
             return
@@ -226,8 +228,8 @@ class RequirementsReader:
 
 def _beside(location: str, directory: Path) -> str:
     """Return a find-links path relative to its file where that exists, as pip does."""
-    beside = directory / location
-    return str(beside) if "://" not in location and beside.exists() else location
+    beside = os.path.join(directory, location)
+    return beside if "://" not in location and os.path.exists(beside) else location
 
 
 def is_pylock(filename: str) -> bool:
