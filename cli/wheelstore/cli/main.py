@@ -245,7 +245,7 @@ def _invoke(arguments: list[str], started: float) -> int:
         sys.stderr.write(f"{cli.get_help(click.Context(cli, info_name='store'))}\n")
         return 2
     try:
-        with cli.make_context("store", arguments) as context:
+        with cli.make_context("store", list(arguments)) as context:
             context.meta["started"] = started
             cli.invoke(context)
     except click.exceptions.Exit as exit_:

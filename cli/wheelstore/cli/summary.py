@@ -86,7 +86,8 @@ def added_line(sizes: Sequence[int], present: int, seconds: float, *, palette: P
     """The line that ends an add: ``Added 3 wheels (12.3 MB) in 85ms; 93 were there``."""
     there = f"; {present} {'was' if present == 1 else 'were'} there" if present else ""
     if not sizes and present:
-        return f"Audited {palette.paint(counted(present, 'wheel'), 'bold')} in {duration(seconds)}; all were there"
+        audited = palette.paint(counted(present, "wheel"), "bold")
+        return f"Audited {audited} in {duration(seconds)}; {'it was' if present == 1 else 'all were'} there"
     what = palette.paint(counted(len(sizes), "wheel"), "bold")
     return f"Added {what} ({size_text(sum(sizes))}) in {duration(seconds)}{there}"
 

@@ -1,0 +1,90 @@
+"""What the command's tests share: nobody's settings, a universe of small wheels, a store that has them all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.commands import bare_environment, run, store_script
+from support.front_door import FrontDoor
+from support.interpreters import facts_of
+from support.servers import IndexServer
+from support.universe import Universe, make_universe
+
+_SETTINGS = ("PIP_", "UV_", "STORE_", "XDG_", "VIRTUAL_ENV", "CONDA_", "PYENV_VERSION", "SSL_", "REQUESTS_", "CURL_")
+
+
+@pytest.fixture(autouse=True)
+def nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take away what configures pip, `store` and the network, and start in an empty directory."""
+    for name in [*os.environ]:
+        if (
+            name.startswith(_SETTINGS)
+            or name.lower().endswith("_proxy")
+            or name in ("NO_COLOR", "FORCE_COLOR", "NETRC")
+        ):
+            monkeypatch.delenv(name)
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.setenv("STORE_DIR", str(tmp_path / "store"))
+    monkeypatch.setenv("STORE_PYTHON", facts_of(sys.executable).executable)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """The directory that commands are called from."""
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> FrontDoor:
+    """The command, in this process."""
+    return FrontDoor(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="session")
+def universe(tmp_path_factory: pytest.TempPathFactory) -> Universe:
+    """Small wheels; nobody adds to them."""
+    return make_universe(tmp_path_factory.mktemp("universe"))
+
+
+@pytest.fixture(scope="session")
+def shared_store(universe: Universe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the whole universe."""
+    root = tmp_path_factory.mktemp("shared") / "store"
+    environ = bare_environment(root.parent / "home", STORE_DIR=str(root))
+    added = run([store_script(), "add", *map(str, universe.wheels.values())], environ=environ)
+    assert added.status == 0, added.stderr
+    return root
+
+
+@pytest.fixture
+def full_store(shared_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The store with the whole universe as the one that commands use; only environments may be added to it."""
+    monkeypatch.setenv("STORE_DIR", str(shared_store))
+    return shared_store
+
+
+@pytest.fixture
+def own_store(shared_store: Path, tmp_path: Path) -> Path:
+    """A copy of it, at STORE_DIR, to do anything with."""
+    shutil.copytree(shared_store, tmp_path / "store")
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def index(universe: Universe) -> Iterator[IndexServer]:
+    """The universe, served."""
+    with IndexServer(universe.directory) as server:
+        yield server
