@@ -89,6 +89,21 @@ def test_a_broken_database_is_begun_anew(path: Path, content: bytes) -> None:
         assert facts.page(URL) == PAGE
 
 
+def test_readers_and_a_writer_do_not_wait_for_each_other(path: Path) -> None:
+    with Facts(path) as one, Facts(path) as other:
+        one.remember_page(URL, PAGE)
+        assert Path(f"{path}-wal").exists()
+        assert other.page(URL) == PAGE
+
+
+def test_a_write_that_fails_leaves_the_next_one_alone(path: Path) -> None:
+    with Facts(path) as facts:
+        facts.remember_page(URL, PAGE._replace(digest=None))  # type: ignore[arg-type]
+        assert facts.page(URL) is None
+        facts.remember_page(URL, PAGE)
+        assert facts.page(URL) == PAGE
+
+
 def test_damage_behind_the_header_costs_what_was_remembered(path: Path) -> None:
     with Facts(path) as facts:
         facts.remember_page(URL, PAGE)

@@ -164,8 +164,9 @@ def test_offline_uses_what_is_remembered_however_old(facts: Facts, clock: Clock)
     assert look_up(source, facts, clock, offline=True) == ("1",)
     assert look_up(source, facts, clock, offline=True, url=URL + "gone/") is None
     assert len(source.asked) == 1
-    with pytest.raises(UnknownOffline):
+    with pytest.raises(UnknownOffline) as caught:
         look_up(source, facts, clock, offline=True, url=URL + "never-seen/")
+    assert str(caught.value) == f"{URL}never-seen/ is not remembered, and this run is offline"
 
 
 def test_local_pages_are_read_also_offline_and_always_anew(facts: Facts, clock: Clock) -> None:
@@ -215,12 +216,21 @@ def test_credentials_are_sent_and_not_stored(facts: Facts, clock: Clock, tmp_pat
 
 def test_many_threads_wait_for_one_answer(facts: Facts, clock: Clock) -> None:
     arrived = threading.Barrier(5)
-    source = FakeSource(page())
+    asking = threading.Semaphore(0)
+
+    class Slow(FakeSource):
+        def get(self, url: str, *, accept: str, headers: Mapping[str, str]) -> FakeReply:
+            for _ in range(5):
+                asking.acquire()
+            return super().get(url, accept=accept, headers=headers)
+
+    source = Slow(page())
     cache = PageCache(source, facts, now=clock, offline=False, refresh=False)
     found: list[object] = []
 
     def ask() -> None:
         arrived.wait()
+        asking.release()
         found.append(cache.page(URL, digest))
 
     threads = [threading.Thread(target=ask) for _ in range(5)]
