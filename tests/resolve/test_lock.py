@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.markers import default_environment
 from packaging.version import Version
 
 from wheelstore.resolve import lock as lock_module
 from wheelstore.resolve.lock import Conflict, Lock, LockError, NotCovered, NotPinned, Pin, read_lock
+from wheelstore.resolve.pylock import read_pylock
 
 A, B, C = (f"sha256:{digit * 64}" for digit in "abc")
 MARKERS: dict[str, str] = {
@@ -303,6 +305,61 @@ def test_a_pylock_and_a_requirements_file_may_agree(write: Write, paths: list[st
     assert pin.hashes == (A, B)
     assert len(pin.artifacts) == 1
     assert pin.index == "https://h/simple"
+
+
+# Whatever comes in
+
+
+FRAGMENTS = (
+    "a|==|1|[|]| |;|@|-e |-r |-c |-f |--hash=|sha256:|#egg=|&subdirectory=|https://|git+|file:|file://|/|\\|.|..|\n|\0|\ud800"
+    "|'|\"|${A}|:|%00|~|os_name| == |--|-i|=|>|,|#|é|\ufeff|[::1|.whl|.zip|-1-py3-none-any.whl"
+)
+PIECES = st.sampled_from(FRAGMENTS.split("|"))
+
+
+@settings(max_examples=500)
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_any_text_is_a_lock_or_a_lock_error(text: str) -> None:
+    data, found = text.encode(errors="surrogatepass"), ""
+    try:
+        read_lock([Path("-")], environ={"A": "x"}, stdin=data, directory=Path("/nowhere")).for_target(MARKERS)
+    except LockError as error:
+        found = "".join(map(str, error.errors))
+    assert "\n" not in found
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_lock_or_a_lock_error(data: bytes) -> None:
+    with suppress(LockError):
+        read_lock([Path("-")], environ={}, stdin=data).for_target(MARKERS)
+
+
+SCALARS = "'a' '1.0' '' 1 true 1979-05-27 \"os_name=='x'\" '../a' 'https://[::1' '\0'"
+PACKAGE_KEYS = "name version marker wheels sdist archive vcs directory index"
+LOCK_KEYS = "lock-version requires-python environments extras default-groups dependency-groups packages tool x"
+FILE_KEYS = "name url path hashes sha256 size type commit-id editable kind"
+VALUES = st.recursive(
+    st.sampled_from(SCALARS.split()),
+    lambda inner: (
+        st.lists(inner, max_size=2).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(st.sampled_from(FILE_KEYS.split()), inner, max_size=3).map(
+            lambda items: f"{{{', '.join(f'{key} = {value}' for key, value in items.items())}}}"
+        )
+    ),
+    max_leaves=5,
+)
+KEYS = st.sampled_from(f"{LOCK_KEYS} {PACKAGE_KEYS}".split())
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(KEYS, VALUES, max_size=3), st.dictionaries(KEYS, VALUES, max_size=4))
+def test_any_toml_is_a_lock_or_a_lock_error(top: dict[str, str], package: dict[str, str]) -> None:
+    head = {"lock-version": "'1.0'", "created-by": "'x'"} | top
+    body = {"name": "'a'"} | package
+    text = "".join(f"{key} = {value}\n" for key, value in head.items())
+    text += "[[packages]]\n" + "".join(f"{key} = {value}\n" for key, value in body.items())
+    with suppress(LockError):
+        read_pylock(Path("pylock.toml"), text.encode())
 
 
 # The real thing
