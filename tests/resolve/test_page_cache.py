@@ -71,7 +71,11 @@ def look_up(
     source: FakeSource, facts: Facts, clock: Clock, *, offline: bool = False, refresh: bool = False, url: str = URL
 ) -> tuple[str, ...] | None:
     """What one run finds: the versions on the page."""
-    found = PageCache(source, facts, now=clock, offline=offline, refresh=refresh).page(url, digest)
+    cache = PageCache(source, facts, now=clock, offline=offline, refresh=refresh)
+    try:
+        found = cache.page(url, digest, project="demo")
+    finally:
+        cache.flush()
     return found.keys if found is not None else None
 
 

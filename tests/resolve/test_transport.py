@@ -288,7 +288,7 @@ def test_a_compressed_page_is_decoded(server: IndexServer, make: Make) -> None:
     assert server.log[0].headers["accept-encoding"] == "gzip"
 
 
-@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(BODY)[:-9]])
+@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(BODY, mtime=0)[:-9]])
 def test_a_page_that_does_not_decode_is_refused(server: IndexServer, make: Make, body: bytes) -> None:
     server.documents["/gz"] = Answer(body=body, headers={"Content-Encoding": "gzip"})
     with pytest.raises(FetchFailed, match=r"gzip|compressed"):
@@ -298,7 +298,7 @@ def test_a_page_that_does_not_decode_is_refused(server: IndexServer, make: Make,
 
 def test_a_page_has_a_largest_size(server: IndexServer, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport_module, "MAX_PAGE", 2**20)
-    server.documents["/bomb"] = Answer(body=gzip.compress(bytes(2**24)), headers={"Content-Encoding": "gzip"})
+    server.documents["/bomb"] = Answer(body=gzip.compress(bytes(2**24), mtime=0), headers={"Content-Encoding": "gzip"})
     with pytest.raises(FetchFailed, match="larger than 1 MiB"):
         make().get(server.url + "/bomb")
     assert len(server.log) == 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -86,7 +86,13 @@ class Facts:
 
     def remember_page(self, url: str, page: CachedPage) -> None:
         """Keep an answer, in place of an earlier one."""
-        self._write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [(url, *page)])
+        self.remember_pages({url: page})
+
+    def remember_pages(self, pages: Mapping[str, CachedPage]) -> None:
+        """Keep answers by URL, in one transaction."""
+        rows = [(url, *page) for url, page in pages.items()]
+        if rows:
+            self._write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def confirm_page(self, url: str, *, fetched: float, fresh_until: float) -> None:
         """Note that the remembered answer was found to be still true."""

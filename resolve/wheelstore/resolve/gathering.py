@@ -36,7 +36,7 @@ def gather(pin: Pin, indexes: Indexes, target: Target) -> Found:
     key = public_key(str(pin.version)) or ""
     missing = set(pin.hashes)
     for answer in indexes.search(pin.name, index=pin.index):
-        files = of_version(pin, answer.page.group(key))
+        files = of_version(pin, answer.page.candidates(key, pin.hashes))
         if pin.hashes:
             files = [_hashed(file, indexes, target) for file in files]
             missing.difference_update(text for file in files for text in file.hashes)

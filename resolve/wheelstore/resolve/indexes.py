@@ -17,6 +17,7 @@ from wheelstore.resolve.find_links import as_url, hash_file, local_path, scan_di
 from wheelstore.resolve.links import without_credentials
 from wheelstore.resolve.page_cache import PageCache, PageSource, UnknownOffline
 from wheelstore.resolve.pages import Page, digest_by_project, digest_by_version
+from wheelstore.resolve.raw_pages import RawPage
 from wheelstore.resolve.simple import IndexFile
 
 
@@ -53,7 +54,7 @@ class Answer(NamedTuple):
     """
 
     location: str
-    page: Page
+    page: Page | RawPage
     is_index: bool = True
 
 
@@ -90,6 +91,10 @@ class Indexes:
         self._cache = PageCache(pages, facts, now=now, offline=offline, refresh=refresh)
         self.sources = tuple(without_credentials(url) for url in (*self._find_links, *self._indexes))
 
+    def flush(self) -> None:
+        """Write what was learned of pages; to be called when a search is over."""
+        self._cache.flush()
+
     @property
     def is_local(self) -> bool:
         """Whether all locations are on this machine, so that being offline hides nothing."""
@@ -102,6 +107,7 @@ class Indexes:
             found += answer.page.files()
             if answer.is_index and self.options.strategy is Strategy.FIRST_INDEX:
                 break
+        self.flush()
         return tuple(found)
 
     def search(self, project: str, *, index: str | None = None) -> Iterator[Answer]:
@@ -147,14 +153,18 @@ class Indexes:
             return file
         return file._replace(hashes=(*file.hashes, f"sha256:{sha256}"))
 
-    def _or_none(self, find: Callable[[str, str], Page | None], location: str, project: str) -> Page | None:
+    def _or_none(
+        self, find: Callable[[str, str], Page | RawPage | None], location: str, project: str
+    ) -> Page | RawPage | None:
         try:
             return find(location, project)
         except UnknownOffline:
             return None
 
-    def _index_page(self, location: str, project: str) -> Page | None:
-        return self._cache.page(_project_url(location, project), lambda files: digest_by_version(files, project))
+    def _index_page(self, location: str, project: str) -> Page | RawPage | None:
+        return self._cache.page(
+            _project_url(location, project), lambda files: digest_by_version(files, project), project=project
+        )
 
     def _find(self, location: str, project: str) -> Page | None:
         """The project's files at a find-links location: of a directory, or of a page of links."""

@@ -18,9 +18,11 @@ from wheelstore.resolve.fetch_errors import FetchFailed
 from wheelstore.resolve.freshness import LONGEST_ABSENCE, fresh_until
 from wheelstore.resolve.links import without_credentials
 from wheelstore.resolve.pages import Page
-from wheelstore.resolve.simple import ACCEPT, IndexFile, parse_page
+from wheelstore.resolve.raw_pages import RawPage, digest_raw, is_raw, pack_raw
+from wheelstore.resolve.simple import ACCEPT, BadPage, IndexFile, is_json_page, parse_page
 
 _MISSING = frozenset({404, 410})
+_PAGES_AT_ONCE = 64
 
 Digest = Callable[[Iterable[IndexFile]], bytes]
 
@@ -82,18 +84,21 @@ class PageCache:
         self._offline, self._refresh = offline, refresh
         self._outcomes: dict[str, _Outcome] = {}
         self._lock = threading.Lock()
+        self._unwritten: dict[str, CachedPage] = {}
 
-    def page(self, address: str, digest: Digest) -> Page | None:
+    def page(self, address: str, digest: Digest, *, project: str | None = None) -> Page | RawPage | None:
         """Look a page up by its URL, maybe with credentials; None where the index says that there is none.
+
+        `project` is whose page it is, if it is the page of one; it is then digested when it is needed again.
 
         Raises:
             UnknownOffline: it would have to be asked for, offline.
             ResolveError: it could not be fetched or read.
         """
         url = without_credentials(address)
-        return self.once(url, lambda: self._look_up(url, address, digest))
+        return self.once(url, lambda: self._look_up(url, address, digest, project))
 
-    def once(self, key: str, find: Callable[[], Page | None]) -> Page | None:
+    def once(self, key: str, find: Callable[[], Page | RawPage | None]) -> Page | RawPage | None:
         """Call `find` for the first caller with this key; all others get (or wait for) its outcome."""
         with self._lock:
             is_first = key not in self._outcomes
@@ -104,13 +109,38 @@ class PageCache:
 
     def remembered(self, url: str) -> Page | None:
         """The page as it was last seen, however long ago; None if it never was, or was missing."""
-        cached = self._facts.page(url)
+        cached = self._recall(url)
         return _open(cached) if cached is not None else None
 
-    def _look_up(self, url: str, address: str, digest: Digest) -> Page | None:
-        if url.startswith("file:"):
-            return self._ask(url, address, digest, self._facts.page(url))
+    def flush(self) -> None:
+        """Write what was learned and is not written yet; pages are written together, as a commit each takes 1 ms."""
+        with self._lock:
+            pages, self._unwritten = self._unwritten, {}
+        self._facts.remember_pages(pages)
+
+    def _remember(self, url: str, page: CachedPage) -> None:
+        with self._lock:
+            self._unwritten[url] = page
+            is_many = len(self._unwritten) >= _PAGES_AT_ONCE
+        if is_many:
+            self.flush()
+
+    def _recall(self, url: str) -> CachedPage | None:
+        """What is remembered; a page that was kept as it came is digested now."""
         cached = self._facts.page(url)
+        if cached is None or not is_raw(cached.digest):
+            return cached
+        try:
+            cached = cached._replace(digest=digest_raw(cached.digest))
+        except (ValueError, BadPage):
+            return None
+        self._remember(url, cached)
+        return cached
+
+    def _look_up(self, url: str, address: str, digest: Digest, project: str | None) -> Page | RawPage | None:
+        cached = self._recall(url)
+        if url.startswith("file:"):
+            return self._ask(url, address, digest, cached, project)
         is_fresh = cached is not None and not self._refresh and self._now() < cached.fresh_until
         if cached is not None and (self._offline or is_fresh):
             page = _open(cached)
@@ -118,9 +148,11 @@ class PageCache:
                 return page
         if self._offline:
             raise UnknownOffline(url)
-        return self._ask(url, address, digest, cached)
+        return self._ask(url, address, digest, cached, project)
 
-    def _ask(self, url: str, address: str, digest: Digest, cached: CachedPage | None) -> Page | None:
+    def _ask(
+        self, url: str, address: str, digest: Digest, cached: CachedPage | None, project: str | None
+    ) -> Page | RawPage | None:
         known = _open(cached) if cached is not None else None
         conditions = _conditions(cached) if cached and known else {}
         reply = self._source.get(address, accept=ACCEPT, headers=conditions)
@@ -137,11 +169,17 @@ class PageCache:
             return known
         if reply.status != 200:
             raise FetchFailed(url, f"HTTP {reply.status}", status=reply.status)
-        files = parse_page(reply.body, content_type=headers.get("content-type", ""), url=reply.url)
-        blob = digest(files)
-        page = CachedPage(200, headers.get("etag"), headers.get("last-modified"), now, until, body, blob)
-        self._facts.remember_page(url, page)
-        return Page(blob)
+        content_type = headers.get("content-type", "")
+        page: Page | RawPage
+        if project is not None and is_json_page(reply.body, content_type=content_type, url=reply.url):
+            page = RawPage.parse(reply.body, url=reply.url, project=project)
+            blob = pack_raw(reply.body, url=without_credentials(reply.url), project=project)
+        else:
+            blob = digest(parse_page(reply.body, content_type=content_type, url=reply.url))
+            page = Page(blob)
+        etag, modified = headers.get("etag"), headers.get("last-modified")
+        self._remember(url, CachedPage(200, etag, modified, now, until, body, blob))
+        return page
 
     def _remember_absence(self, url: str, now: float, until: float) -> None:
         if not url.startswith("file:"):
@@ -154,10 +192,10 @@ class _Outcome:
 
     def __init__(self) -> None:
         self._settled = threading.Event()
-        self._page: Page | None = None
+        self._page: Page | RawPage | None = None
         self._error: BaseException | None = None
 
-    def settle(self, find: Callable[[], Page | None]) -> None:
+    def settle(self, find: Callable[[], Page | RawPage | None]) -> None:
         try:
             self._page = find()
         except BaseException as error:
@@ -165,7 +203,7 @@ class _Outcome:
         finally:
             self._settled.set()
 
-    def result(self) -> Page | None:
+    def result(self) -> Page | RawPage | None:
         self._settled.wait()
         if self._error is not None:
             raise self._error

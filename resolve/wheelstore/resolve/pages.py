@@ -7,7 +7,7 @@ bytes: 0.3 ms for botocore's 4,984 files, where the page itself takes 20.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from wheelstore.resolve.filenames import projects_of, public_key, version_of
@@ -113,6 +113,10 @@ class Page:
 
         start, end = self._groups[key]
         return tuple([self._file(row) for row in orjson.loads(self._blob[start:end])])
+
+    def candidates(self, key: str, hashes: Collection[str]) -> tuple[IndexFile, ...]:  # noqa: ARG002
+        """The files of a version among which those with `hashes` are, if the page has them."""
+        return self.group(key)
 
     def files(self) -> tuple[IndexFile, ...]:
         """Every file, grouped."""

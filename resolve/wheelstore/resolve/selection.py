@@ -152,6 +152,7 @@ class _Selection:
             raise
         pool.shutdown()
         self._indexes.facts.remember_files(learned)
+        self._indexes.flush()
         return outcomes
 
     def _direct(self, pin: Pin) -> Selected:

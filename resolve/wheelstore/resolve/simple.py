@@ -67,7 +67,7 @@ def parse_page(body: bytes, *, content_type: str, url: str) -> tuple[IndexFile, 
         BadPage: the page cannot be read.
     """
     if _is_json(body, content_type, url):
-        return tuple(_parse_json(body, url))
+        return json_file(json_entries(body, url), url)
     return tuple(_parse_html(body, url))
 
 
@@ -83,20 +83,45 @@ def _is_json(body: bytes, content_type: str, url: str) -> bool:
     return start == b"{"
 
 
-def _parse_json(body: bytes, url: str) -> Iterator[IndexFile]:
+def is_json_page(body: bytes, *, content_type: str, url: str) -> bool:
+    """Tell a JSON page from an HTML one.
+
+    Raises:
+        BadPage: it is neither.
+    """
+    return _is_json(body, content_type, url)
+
+
+def json_entries(body: bytes, url: str) -> list[Mapping[str, Any]]:
+    """The entries of a JSON page that are distributions, as they are there; each has a filename, a URL and hashes.
+
+    Raises:
+        BadPage: the page cannot be read.
+    """
     import orjson
 
     try:
         page = orjson.loads(body)
         _check_version(str(page["meta"]["api-version"]), url)
-        entries = page["files"]
-        links = Links(url)
-        for entry in entries:
-            filename = entry["filename"]
-            if filename.endswith(_SUFFIXES):
-                yield _from_json(entry, filename, links)
+        entries: list[Mapping[str, Any]] = [entry for entry in page["files"] if entry["filename"].endswith(_SUFFIXES)]
+        if not all(isinstance(entry["hashes"], dict) and isinstance(entry["url"], str) for entry in entries):
+            raise BadPage(url, "not the JSON of PEP 691 (hashes are no object, or a URL is no text)")
     except orjson.JSONDecodeError as error:
         raise BadPage(url, f"broken JSON ({error})") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadPage(url, f"not the JSON of PEP 691 ({error!r})") from None
+    return entries
+
+
+def json_file(entries: Iterable[Mapping[str, Any]], url: str) -> tuple[IndexFile, ...]:
+    """The files that `json_entries` of the page at `url` stand for.
+
+    Raises:
+        BadPage: an entry is malformed.
+    """
+    links = Links(url)
+    try:
+        return tuple([_from_json(entry, entry["filename"], links) for entry in entries])
     except (KeyError, TypeError, AttributeError) as error:
         raise BadPage(url, f"not the JSON of PEP 691 ({error!r})") from None
 
