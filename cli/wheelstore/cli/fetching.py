@@ -85,9 +85,23 @@ class Ingestion:
             missing = {at: one for at, one in missing.items() if at not in present}
             if not missing:
                 return present
-            # The processes are forked before the bar and the downloads start threads.
-            with Workers(min(len(missing), os.cpu_count() or 1)) as workers, progress_on(stream, wanted=wanted) as bar:
-                return present | _Operation(self, workers, bar).run(missing)
+            # The processes are forked before the bar and the downloads start threads, and end before the directory
+            # goes: one that is still unpacking when another wheel is refused would make it anew.
+            with (
+                self._directory() as directory,
+                Workers(min(len(missing), os.cpu_count() or 1)) as workers,
+                progress_on(stream, wanted=wanted) as bar,
+            ):
+                return present | _Operation(self, directory, workers, bar).run(missing)
+
+    @contextmanager
+    def _directory(self) -> Iterator[str]:
+        directory = f"{self.store.tmp}/op-{os.getpid()}-{os.urandom(4).hex()}"
+        os.mkdir(directory, 0o700)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
 
     def _say_waiting(self) -> None:
         self.say("Waiting for another store command that fetches the same wheels")
@@ -102,6 +116,7 @@ class _Operation:
     """One fetch and ingest of what is missing."""
 
     means: Ingestion
+    directory: str
     workers: Workers
     progress: Progress
 
@@ -109,61 +124,51 @@ class _Operation:
         sizes = [one.size for one in missing.values()]
         self.progress.expect(len(missing), None if None in sizes else sum(size or 0 for size in sizes))
         store, index = self.means.store, self.means.index
-        with self._directory() as directory:
-            staged = self._stage_all(directory, missing)
-            publishing = [self.workers.submit(publish, store.blobs, directory, wheel) for wheel, _ in staged.values()]
-            for each in publishing:
-                each.result()
-            with index.writing():
-                index.add_wheels(((row, blobs_of(row)) for _, row in staged.values()), now=time.time())
-            for wheel, _ in staged.values():
-                if os.path.dirname(wheel.path) == store.tmp:
-                    os.unlink(wheel.path)
+        staged = self._stage_all(missing)
+        publishing = [self.workers.submit(publish, store.blobs, self.directory, wheel) for wheel, _ in staged.values()]
+        for each in publishing:
+            each.result()
+        with index.writing():
+            index.add_wheels(((row, blobs_of(row)) for _, row in staged.values()), now=time.time())
+        for wheel, _ in staged.values():
+            if os.path.dirname(wheel.path) == store.tmp:
+                os.unlink(wheel.path)
         return {at: row for at, (_, row) in staged.items()}
 
-    @contextmanager
-    def _directory(self) -> Iterator[str]:
-        directory = f"{self.means.store.tmp}/op-{os.getpid()}-{os.urandom(4).hex()}"
-        os.mkdir(directory, 0o700)
-        try:
-            yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
-
-    def _stage_all(self, directory: str, missing: Mapping[int, Selected]) -> dict[int, tuple[WheelFile, WheelRow]]:
+    def _stage_all(self, missing: Mapping[int, Selected]) -> dict[int, tuple[WheelFile, WheelRow]]:
         """Download and unpack, the second overlapping with the first; large wheels first."""
         ordered = sorted(missing, key=lambda at: -(missing[at].size or 0))
-        jobs = [self._job(directory, at, missing[at]) for at in ordered]
+        jobs = [self._job(at, missing[at]) for at in ordered]
         futures: dict[int, tuple[WheelFile, Future[WheelRow]]] = {}
         with Downloads(self.means.transport, jobs, progress=self.progress.advance) as downloads:
             for at, downloaded in downloads:
                 one = missing[at]
                 wheel = WheelFile(
-                    path=self._target(directory, at, one),
+                    path=self._target(at, one),
                     filename=one.filename,
                     sha256=downloaded.sha256,
                     origin=without_credentials(one.url) if one.url else None,
                 )
-                future = self.workers.submit(stage, self.means.store.blobs, directory, wheel, DEFAULT_LIMITS)
+                future = self.workers.submit(stage, self.means.store.blobs, self.directory, wheel, DEFAULT_LIMITS)
                 future.add_done_callback(lambda _: self.progress.unpacked())
                 futures[at] = wheel, future
         return {at: (wheel, _result(wheel, future)) for at, (wheel, future) in futures.items()}
 
-    def _job(self, directory: str, at: int, one: Selected) -> Job[int]:
+    def _job(self, at: int, one: Selected) -> Job[int]:
         if one.url is None:
             raise AssertionError(f"{one.filename} was selected from the store, and is not there")
         return Job(
             key=at,
             url=one.url,
-            target=self._target(directory, at, one),
+            target=self._target(at, one),
             hashes={"sha256": one.sha256} if one.sha256 else {},
             accepted=one.pin.hashes,
             size=one.size,
         )
 
-    def _target(self, directory: str, at: int, one: Selected) -> str:
+    def _target(self, at: int, one: Selected) -> str:
         """A download whose hash is known has a name of its own in ``tmp/``, so that the next command can resume it."""
-        return f"{self.means.store.tmp}/{one.sha256}.whl" if one.sha256 else f"{directory}/{at}.whl"
+        return f"{self.means.store.tmp}/{one.sha256}.whl" if one.sha256 else f"{self.directory}/{at}.whl"
 
 
 def _result(wheel: WheelFile, future: Future[WheelRow]) -> WheelRow:
