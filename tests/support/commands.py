@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sysconfig
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Self
 
 from uv import find_uv_bin
 
@@ -79,6 +82,75 @@ def run(command: list[str], *, environ: Mapping[str, str], cwd: Path | None = No
     return Ran(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 
+class Running:
+    """A command that is underway; leaving the context kills it, unless it is done."""
+
+    def __init__(self, command: list[str], *, environ: Mapping[str, str], cwd: Path) -> None:
+        self._process = subprocess.Popen(
+            command,
+            env=environ,
+            cwd=cwd,
+            encoding="utf-8",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._said: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._listeners = [
+            threading.Thread(target=self._listen, args=(stream, self._said[name]), daemon=True)
+            for name, stream in (("stdout", self._process.stdout), ("stderr", self._process.stderr))
+        ]
+        for listener in self._listeners:
+            listener.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self.finish()
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def stderr(self) -> str:
+        """What it said so far."""
+        return "".join(self._said["stderr"])
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def finish(self, timeout: float = 120) -> Ran:
+        """Wait for its end. A killed process's children may still hold its pipes, and are not waited for."""
+        status = self._process.wait(timeout)
+        for listener in self._listeners:
+            listener.join(5)
+        return Ran(status=status, stdout="".join(self._said["stdout"]), stderr=self.stderr)
+
+    @staticmethod
+    def _listen(stream: IO[str] | None, said: list[str]) -> None:
+        assert stream is not None
+        with stream:
+            said.extend(iter(stream.readline, ""))
+
+
+def eventually(condition: Callable[[], object], *, timeout: float = 60) -> None:
+    """Wait until `condition` is true.
+
+    Raises:
+        AssertionError: it is not by then.
+    """
+    pause, deadline = threading.Event(), time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"still not so after {timeout} s"
+        pause.wait(0.01)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCommand:
     """`store` with one store, one index and one interpreter, called from the directory `root`."""
@@ -94,17 +166,9 @@ class StoreCommand:
         command = self.sync_command(*locks, venv=venv, options=options)
         return run(command, environ={**self.environ, **variables}, cwd=self.root)
 
-    def start_sync(self, *locks: Path, venv: Path, options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-        """Start ``store sync``; whoever calls this ends it."""
-        return subprocess.Popen(
-            self.sync_command(*locks, venv=venv, options=options),
-            env=self.environ,
-            cwd=self.root,
-            encoding="utf-8",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+    def start_sync(self, *locks: Path, venv: Path, options: tuple[str, ...] = ()) -> Running:
+        """Start ``store sync``, as a context that leaves no process behind."""
+        return Running(self.sync_command(*locks, venv=venv, options=options), environ=self.environ, cwd=self.root)
 
     def sync_command(self, *locks: Path, venv: Path, options: tuple[str, ...] = ()) -> list[str]:
         """The words of a ``store sync``."""
