@@ -153,7 +153,7 @@ def test_a_newer_minor_version_is_a_warning(caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize(
     ("text", "head", "message"),
     [
-        ("a = = 1", HEAD, ":3: is not TOML: Invalid value"),
+        ("a = = 1\nb = 2\n", HEAD, ":3: is not TOML: Invalid value"),
         ("a = '", HEAD, ":3: is not TOML: "),
         ("[a", HEAD, ":3: is not TOML: "),
         ("", HEAD, ": Missing required value in packages"),

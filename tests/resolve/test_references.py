@@ -92,6 +92,9 @@ def test_a_source_url_is_named_by_its_filename_or_its_egg() -> None:
     reference = parse_reference("https://h/main.zip#egg=Demo_x[A,b]&subdirectory=a/b", directory=Path())
     assert (reference.name, reference.version, sorted(reference.extras)) == ("demo-x", None, ["a", "b"])
     assert reference.source == UrlSource(url="https://h/main.zip", subdirectory="a/b")
+    assert parse_reference("https://h/main.zip#subdirectory=", directory=Path()).source == UrlSource(
+        url="https://h/main.zip"
+    )
     assert parse_reference("https://h/main.zip", directory=Path()).name is None
     assert parse_reference("https://h/main.zip", directory=Path(), name="Demo").name == "demo"
 
@@ -106,6 +109,7 @@ def test_a_source_url_is_named_by_its_filename_or_its_egg() -> None:
         (f"git+https://h/d@{COMMIT}?a=b", ("git", "https://h/d?a=b", COMMIT, COMMIT)),
         ("hg+https://h/d@tip", ("hg", "https://h/d", "tip", None)),
         ("svn+https://h/d@123", ("svn", "https://h/d", "123", None)),
+        (f"svn+https://h/d@{COMMIT}", ("svn", "https://h/d", COMMIT, None)),
         ("git+https://h/d@feature/x", ("git", "https://h/d", "feature/x", None)),
     ],
 )
@@ -115,9 +119,9 @@ def test_a_checkout_is_pinned_by_its_revision(text: str, source: tuple[str, str,
             parse_reference(text, directory=Path())
         return
     vcs, url, revision, commit = source
-    assert parse_reference(f"{text}#egg=d&subdirectory=s", directory=Path()).source == VcsSource(
-        vcs=vcs, url=url, revision=revision, commit_id=commit, subdirectory="s"
-    )
+    reference = parse_reference(f"{text}#egg=D_x&subdirectory=s", directory=Path())
+    assert reference.name == "d-x"
+    assert reference.source == VcsSource(vcs=vcs, url=url, revision=revision, commit_id=commit, subdirectory="s")
 
 
 def test_paths_start_at_the_directory(project: Path) -> None:
@@ -146,7 +150,9 @@ def test_a_directory_is_named_by_its_static_metadata(project: Path) -> None:
 
 def test_no_metadata_is_read_where_the_name_is_said(project: Path) -> None:
     assert parse_reference("./project", directory=project, name="Other").read == ()
-    assert parse_reference("./project#egg=other", directory=project).name == "other"
+    for text in ("./project#egg=other", f"{(project / 'project').as_uri()}#egg=other"):
+        assert parse_reference(text, directory=project).name == "other"
+        assert parse_reference(text, directory=project, name="third").name == "third"
 
 
 def test_setup_cfg_names_a_directory_too(project: Path) -> None:
@@ -198,6 +204,7 @@ def test_file_urls_are_paths(project: Path) -> None:
         ("https://h/a.zip#sha256=abc", "a sha256 hash has 64 hex digits, not 3"),
         ("https://h/a.zip#egg=a==1", "egg='a==1' is not a name"),
         ("https://h/a.zip#subdirectory=../b", "subdirectory '../b' leaves the source"),
+        ("https://h/a.zip#subdirectory=a\\b", "leaves the source"),
         ("https://h/a.zip#subdirectory=/b", "subdirectory '/b' leaves the source"),
         ("ftp://h/a.zip", "unknown scheme 'ftp'"),
         ("https://[::1/a.zip", "is not a URL"),

@@ -39,7 +39,9 @@ _ARCHIVE_SUFFIXES = (
     ".tar.lz",
     ".tar.lzma",
 )
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_SCHEME = re.compile(  # of two letters at least, so that a drive is none
+    r"([A-Za-z][A-Za-z0-9+.-]+):"
+)
 _VCS = re.compile(r"(git|hg|svn|bzr)\+[A-Za-z+]+$")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _URL_MARKER = re.compile(r"(?<=\s);|;(?=\s)")
@@ -96,7 +98,7 @@ def parse_reference(text: str, *, directory: Path, editable: bool = False, name:
         BadReference: an unknown scheme, a missing file, a filename that is none, a wrong hash in the
             fragment, another name than `name`.
     """
-    if _SCHEME.match(text) and not _DRIVE.match(text):
+    if _SCHEME.match(text):
         return _parse_url(text, directory=directory, editable=editable, name=name)
     bare, more = _split_extras(text)
     path, *fragment = _PATH_FRAGMENT.split(bare, maxsplit=1)
@@ -107,8 +109,8 @@ def parse_reference(text: str, *, directory: Path, editable: bool = False, name:
 
 def _split_extras(text: str) -> tuple[str, str]:
     """Split `./path[a,b]` into the path and `a,b` ("" if there is none)."""
-    bare, bracket, extras = text.rpartition("[")
-    return (bare, extras[:-1]) if bracket and bare and extras.find("]") == len(extras) - 1 else (text, "")
+    bare, _, extras = text.rpartition("[")
+    return (bare, extras[:-1]) if bare and extras.find("]") == len(extras) - 1 else (text, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
