@@ -7,9 +7,10 @@ as it came, and digested by the next run that needs it again.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Mapping
 from typing import Any
+
+from isal import isal_zlib
 
 from wheelstore.resolve.filenames import public_key, version_of
 from wheelstore.resolve.pages import digest_by_version
@@ -65,7 +66,7 @@ class RawPage:
 
 def pack_raw(body: bytes, *, url: str, project: str) -> bytes:
     """What is kept of a page until it is needed again."""
-    return b"%s%s %s\n%s" % (_MARK, project.encode(), url.encode(), zlib.compress(body, 1))
+    return b"%s%s %s\n%s" % (_MARK, project.encode(), url.encode(), isal_zlib.compress(body, 1))
 
 
 def is_raw(blob: bytes) -> bool:
@@ -82,7 +83,7 @@ def digest_raw(blob: bytes) -> bytes:
     head, _, packed = blob.partition(b"\n")
     _, project, url = head.decode().split(" ", 2)
     try:
-        body = zlib.decompress(packed)
-    except zlib.error as error:
+        body = isal_zlib.decompress(packed)
+    except isal_zlib.IsalError as error:
         raise ValueError(str(error)) from None
     return digest_by_version(parse_page(body, content_type=_JSON, url=url), project)
