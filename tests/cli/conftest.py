@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,9 +61,9 @@ def universe(tmp_path_factory: pytest.TempPathFactory) -> Universe:
 
 
 @pytest.fixture(scope="session")
-def shared_store(universe: Universe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the whole universe."""
-    root = tmp_path_factory.mktemp("shared") / "store"
+def first_store(universe: Universe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the whole universe; to be copied."""
+    root = tmp_path_factory.mktemp("first") / "store"
     environ = bare_environment(root.parent / "home", STORE_DIR=str(root))
     added = run([store_script(), "add", *map(str, universe.wheels.values())], environ=environ)
     assert added.status == 0, added.stderr
@@ -70,17 +71,18 @@ def shared_store(universe: Universe, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def full_store(shared_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The store with the whole universe as the one that commands use; only environments may be added to it."""
-    monkeypatch.setenv("STORE_DIR", str(shared_store))
-    return shared_store
-
-
-@pytest.fixture
-def own_store(shared_store: Path, tmp_path: Path) -> Path:
-    """A copy of it, at STORE_DIR, to do anything with."""
-    shutil.copytree(shared_store, tmp_path / "store")
+def full_store(first_store: Path, tmp_path: Path) -> Path:
+    """A store with the whole universe at STORE_DIR."""
+    shutil.copytree(first_store, tmp_path / "store")
     return tmp_path / "store"
+
+
+@pytest.fixture(scope="session")
+def standard_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Python's own `venv` makes, with pip; to be copied."""
+    path = tmp_path_factory.mktemp("standard") / "venv"
+    subprocess.run([facts_of(sys.executable).executable, "-m", "venv", path], check=True)
+    return path
 
 
 @pytest.fixture

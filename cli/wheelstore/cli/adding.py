@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.fetching import Ingestion
-from wheelstore.cli.interpreters import find
+from wheelstore.cli.goals import goal_of
+from wheelstore.cli.interpreters import find, memory_of, using
+from wheelstore.cli.locks import Meaning, read_files
 from wheelstore.cli.request import AddRequest
-from wheelstore.cli.selecting import select_wheels, wheel_file, wheel_url
-from wheelstore.cli.sources import open_sources
+from wheelstore.cli.selecting import installations, select_wheels, wheel_file, wheel_url
+from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.cli.summary import added_line
-from wheelstore.resolve.lock import Lock, Pin, read_lock
+from wheelstore.materialize.distribution import Installed, PathConflict
+from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.resolve.selection import Selected
-from wheelstore.resolve.target import Target
 from wheelstore.store.index import Index, WheelRow, open_index
 from wheelstore.store.layout import Store, open_store
 
@@ -69,34 +70,50 @@ class _Add:
     def run(self) -> tuple[list[WheelRow], list[WheelRow]]:
         """The wheels that came, and those that were there."""
         items, common = self.request.items, self.request.common
+        paths = [item for item in items if _is_lock(item)]
+        locks = read_files(paths) if paths else None
         named = [wheel_url(item) if _is_url(item) else wheel_file(item) for item in items if not _is_lock(item)]
-        lock, pins, target = self._read([item for item in items if _is_lock(item)])
-        options = lock.options if lock else None
-        with open_sources(common, options, store=self.store, environ=self.environ) as sources:
-            if target is not None:
-                named += select_wheels(pins, target, sources, index=self.index, console=self.console, formats=options)
-            selected = _distinct(named)
-            there = set(self.index.sha256s())
-            ingestion = Ingestion(store=self.store, index=self.index, transport=sources.transport, say=self.console.say)
-            wanted = common.progress and not common.quiet and not common.json
-            rows = ingestion.ensure(selected, wanted=wanted, stream=self.console.stream)
-        distinct = {row.sha256: row for _, row in sorted(rows.items())}.values()
-        return [row for row in distinct if row.sha256 not in there], [row for row in distinct if row.sha256 in there]
-
-    def _read(self, locks: Sequence[str]) -> tuple[Lock | None, tuple[Pin, ...], Target | None]:
-        """What the locks, together, pin for the interpreter."""
-        if not locks:
-            return None, (), None
-        interpreter, _ = find(self.request.python, self.index, self.environ)
-        lock = read_lock(
-            [Path(path) if path == "-" else Path(os.path.abspath(path)) for path in locks],
-            environ=self.environ,
-            require_hashes=self.request.require_hashes,
-            stdin=sys.stdin.buffer.read() if "-" in locks else None,
+        if locks is None:
+            with open_sources(common, None, store=self.store, environ=self.environ) as sources:
+                return self._ensure(_distinct(named), sources)[1:]
+        interpreter, stamp = find(self.request.python, memory_of(self.store, self.index), self.environ)
+        self.console.detail(f"{using(interpreter)}: {interpreter.executable}")
+        meaning = locks.meaning(
+            interpreter, environ=self.environ, require_hashes=self.request.require_hashes, console=self.console
         )
-        for warning in lock.warnings:
-            self.console.warn(warning)
-        return lock, lock.for_target(interpreter.markers), Target.of(interpreter)
+        with open_sources(common, meaning.lock.options, store=self.store, environ=self.environ) as sources:
+            selected = select_wheels(meaning, interpreter, sources, index=self.index, console=self.console)
+            rows, added, present = self._ensure(_distinct([*selected, *named]), sources)
+        self._plan(installations(selected, rows[: len(selected)]), interpreter, stamp, meaning)
+        return added, present
+
+    def _ensure(
+        self, selected: Sequence[Selected], sources: Sources
+    ) -> tuple[list[WheelRow], list[WheelRow], list[WheelRow]]:
+        """The rows of all wheels, of those that came, and of those that were there."""
+        common = self.request.common
+        there = set(self.index.sha256s())
+        ingestion = Ingestion(store=self.store, index=self.index, transport=sources.transport, say=self.console.say)
+        wanted = common.progress and not common.quiet and not common.json
+        found = ingestion.ensure(selected, wanted=wanted, stream=self.console.stream)
+        rows = [found[at] for at in range(len(selected))]
+        distinct = {row.sha256: row for row in rows}.values()
+        added = [row for row in distinct if row.sha256 not in there]
+        return rows, added, [row for row in distinct if row.sha256 in there]
+
+    def _plan(self, installed: Sequence[Installed], interpreter: Interpreter, stamp: str, meaning: Meaning) -> None:
+        """Make what an environment needs beside the wheels, so that even those can sync who may only read the store."""
+        if self.store.writable:
+            with suppress(PathConflict):
+                goal_of(
+                    installed,
+                    interpreter,
+                    stamp,
+                    store=self.store,
+                    index=self.index,
+                    key=meaning.key,
+                    inputs=meaning.inputs,
+                )
 
 
 def _is_url(item: str) -> bool:
@@ -108,5 +125,8 @@ def _is_lock(item: str) -> bool:
 
 
 def _distinct(selected: Sequence[Selected]) -> list[Selected]:
-    """Each wheel once, by what is known to tell it from others."""
-    return list({one.sha256 or one.url: one for one in reversed(selected)}.values())[::-1]
+    """Each wheel once, by what is known to tell it from others; the first of each stays where it is."""
+    distinct: dict[str | None, Selected] = {}
+    for one in selected:
+        distinct.setdefault(one.sha256 or one.url, one)
+    return list(distinct.values())

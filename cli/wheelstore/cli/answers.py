@@ -46,7 +46,7 @@ def answer_key(locks: Iterable[LockFile], *, identity: str, require_hashes: bool
     for lock in locks:
         directory, name = os.path.split(lock.path)
         words = (name, directory if lock.depends_on_place else "", str(len(lock.content)))
-        digest.update("\n".join(("", *words, "")).encode())
+        digest.update("\n".join(("", *words, "")).encode("utf-8", "surrogateescape"))
         digest.update(lock.content)
     return digest.hexdigest()
 

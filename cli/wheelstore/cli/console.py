@@ -45,6 +45,8 @@ def explain(error: Exception) -> bool:
     elif isinstance(error, OSError):
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         fail([": ".join((" -> ".join(names), error.strerror or str(error))) if names else error.strerror or str(error)])
+    elif isinstance(error, UnicodeEncodeError):
+        fail([f"{error.object!r} is a name that is not UTF-8, and cannot be used here"])
     else:
         return False
     return True

@@ -13,7 +13,7 @@ from wheelstore.materialize.link import MODES, probe
 from wheelstore.materialize.plan import PlanDamaged, unpack
 from wheelstore.materialize.sync import Outcome, Work, apply, compare_disk, compare_plans
 from wheelstore.materialize.tree import Tree
-from wheelstore.materialize.venv import write_venv
+from wheelstore.materialize.venv import UnusablePlace, write_venv
 from wheelstore.store.errors import StoreError
 from wheelstore.store.index import EnvironmentRow
 from wheelstore.store.values import NamedTuple
@@ -91,18 +91,23 @@ def look(path: str, *, clear: bool, spared: Sequence[str] = ()) -> Place:
     """What is at `path`, or where a link there leads. `spared` are directories that `clear` must not take along.
 
     Raises:
+        UnusablePlace: no environment works there.
         NotAnEnvironment: something else is there, and `clear` does not say that it may go.
         TooPrecious: it is not for `clear` to remove.
     """
     if os.path.islink(path):
         path = os.path.realpath(path)
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise UnusablePlace(path, "its name is not UTF-8, which scripts are written in") from None
     if os.path.lexists(f"{path}/pyvenv.cfg"):
         return Place(path, existing=not clear, state=None if clear else read_state(path))
     try:
         empty = not os.listdir(path)
-    except FileNotFoundError:
-        return Place(path, existing=False, state=None)
     except OSError:
+        if not os.path.lexists(path):
+            return Place(path, existing=False, state=None)
         empty = False
     if not empty and not clear:
         raise NotAnEnvironment(path)

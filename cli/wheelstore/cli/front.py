@@ -12,6 +12,22 @@ import sys
 import time
 
 
+def script() -> None:
+    """Run the command line and end the process, without the ceremonies of leaving.
+
+    The interpreter would take 3 ms to tear itself down, and SQLite, closed by the last of its users, would move its
+    log into the database with four ``fdatasync`` (some 10 ms on a disk); the log is as durable where it is.
+    """
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            status = status or 1
+    os._exit(status)
+
+
 def main() -> int:
     """Run the command line; the process's exit status (0 done, 1 refused or failed, 2 usage)."""
     started = time.perf_counter()

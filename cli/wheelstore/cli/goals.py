@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
+
+from blake3 import blake3
 
 from wheelstore.cli.environments import Goal, known_plan
 from wheelstore.materialize.distribution import Blobs, Installed, Scheme, plan_environment
@@ -11,9 +14,23 @@ from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.manifest import manifest_content, manifest_digest
 from wheelstore.materialize.plan import pack
 from wheelstore.store.blobs import blob_name
+from wheelstore.store.errors import StoreError
 from wheelstore.store.index import Answer, Index
 from wheelstore.store.ingest import put_blob
 from wheelstore.store.layout import Store
+
+
+class PlanMissing(StoreError):
+    """Someone else's store has the wheels, but not the small files that an environment needs beside them."""
+
+    hint = "ask the store's owner to 'store add' the lock for this Python, or use a store of your own with --store"
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.root = root
+
+    def __str__(self) -> str:
+        return f"the store {self.root} is read-only here, and not prepared for this environment"
 
 
 def goal_of(
@@ -30,6 +47,7 @@ def goal_of(
 
     Raises:
         PathConflict: two of the wheels cannot be in one environment.
+        PlanMissing: the store is read-only, and nobody has planned for these wheels and this interpreter.
     """
     content = manifest_content(installed, interpreter.identity)
     digest = manifest_digest(content)
@@ -61,4 +79,10 @@ def blobs_in(store: Store) -> Blobs:
         with open(f"{directory}/{blob_name(key)}", "rb") as stream:
             return stream.read()
 
-    return Blobs(read=read, put=lambda data: put_blob(directory, tmp, data))
+    def find(data: bytes) -> bytes:
+        key = blake3(data).digest()
+        if not os.path.exists(f"{directory}/{blob_name(key)}"):
+            raise PlanMissing(store.root)
+        return key
+
+    return Blobs(read=read, put=(lambda data: put_blob(directory, tmp, data)) if store.writable else find)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from wheelstore.cli.environments import Place
     from wheelstore.materialize.interpreter import Memory
+    from wheelstore.store.index import Index
+    from wheelstore.store.layout import Store
 
 
 class OtherInterpreter(StoreError):
@@ -44,6 +46,25 @@ class BrokenEnvironment(StoreError):
 
     def __str__(self) -> str:
         return f"the environment {self.path} is broken: {self.reason}"
+
+
+class _Recollection:
+    """What a store of someone else remembers, to which nothing is added."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def recall(self, key: str) -> bytes | None:
+        """The value remembered under `key`."""
+        return self._memory.recall(key)
+
+    def remember(self, key: str, value: bytes) -> None:
+        """Forget it again."""
+
+
+def memory_of(store: Store, index: Index) -> Memory:
+    """Where the facts of interpreters are remembered."""
+    return index if store.writable else _Recollection(index)
 
 
 def choose(request: str | None, place: Place, memory: Memory, environ: Mapping[str, str]) -> tuple[Interpreter, str]:
@@ -77,6 +98,13 @@ def find(request: str | None, memory: Memory, environ: Mapping[str, str]) -> tup
         directory=os.getcwd(),
     )
     return interpreter, stamp(interpreter.executable)
+
+
+def using(interpreter: Interpreter) -> str:
+    """How to say which interpreter is used, up to its path: as uv does."""
+    names = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
+    name = names.get(interpreter.implementation, interpreter.implementation)
+    return f"Using {name} {interpreter.version} interpreter at"
 
 
 def _installations(environ: Mapping[str, str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -9,15 +10,26 @@ from urllib.parse import unquote, urldefrag
 
 from wheelstore.cli.console import Console
 from wheelstore.cli.fetching import local_hashes
+from wheelstore.cli.locks import Meaning
 from wheelstore.cli.sources import Sources
-from wheelstore.resolve.candidates import Formats
+from wheelstore.materialize.distribution import Installed
+from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.filenames import project_name, split_wheel, version_key
 from wheelstore.resolve.links import filename_of
-from wheelstore.resolve.pins import PathSource, Pin, Position, Source, UrlSource, checked_hash, hide_credentials
+from wheelstore.resolve.pins import (
+    IndexSource,
+    PathSource,
+    Pin,
+    Position,
+    Source,
+    UrlSource,
+    checked_hash,
+    hide_credentials,
+)
 from wheelstore.resolve.selection import Selected, select
 from wheelstore.resolve.target import Target
-from wheelstore.store.index import Index
+from wheelstore.store.index import Index, WheelRow
 
 
 class NotAWheel(ResolveError):
@@ -34,15 +46,9 @@ class NotAWheel(ResolveError):
 
 
 def select_wheels(
-    pins: Sequence[Pin],
-    target: Target,
-    sources: Sources,
-    *,
-    index: Index,
-    console: Console,
-    formats: Formats | None = None,
+    meaning: Meaning, interpreter: Interpreter, sources: Sources, *, index: Index, console: Console
 ) -> tuple[Selected, ...]:
-    """The wheel that each pin means for `target`, in the pins' order.
+    """The wheel that each pin of `meaning` means for `interpreter`, in the pins' order.
 
     Raises:
         SelectionFailed: with every problem.
@@ -51,12 +57,32 @@ def select_wheels(
     def known(sha256s: Collection[str]) -> Mapping[str, str]:
         return index.filenames(list(sha256s))
 
-    selected = local_hashes(select(pins, target, sources.indexes, known=known, formats=formats))
+    console.detail(f"Looking in {', '.join(sources.indexes.sources) or 'no index'}")
+    options = meaning.lock.options
+    found = select(meaning.pins, Target.of(interpreter), sources.indexes, known=known, formats=options)
+    selected = local_hashes(found)
     for one in selected:
         if one.yanked is not None:
             reason = f" ({one.yanked})" if one.yanked else ""
             console.warn(f"{one.pin.spelling} is yanked{reason}")
+        console.detail(f"Selected {one.filename}")
     return selected
+
+
+def installations(selected: Sequence[Selected], rows: Sequence[WheelRow]) -> list[Installed]:
+    """The selected wheels, of which `rows` are in the store, as an environment is to hold them."""
+    return [Installed(wheel=row, direct_url=_direct_url(one.pin, row)) for one, row in zip(selected, rows, strict=True)]
+
+
+def _direct_url(pin: Pin, row: WheelRow) -> str | None:
+    """The text of direct_url.json (PEP 610) for a pin that names a URL or a path; credentials are left out."""
+    if isinstance(pin.source, IndexSource):
+        return None
+    url = pin.source.path.absolute().as_uri() if isinstance(pin.source, PathSource) else ""
+    if isinstance(pin.source, UrlSource):
+        url = hide_credentials(pin.source.url)
+    archive = {"hash": f"sha256={row.sha256}", "hashes": {"sha256": row.sha256}}
+    return json.dumps({"archive_info": archive, "url": url}, sort_keys=True)
 
 
 def wheel_file(path: str) -> Selected:

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from wheelstore.cli.answers import LockFile, answer_key, pack_inputs
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.environments import Goal, Place, bring, kept_seeds, link_mode, look
 from wheelstore.cli.fetching import Ingestion
 from wheelstore.cli.goals import goal_of
-from wheelstore.cli.interpreters import choose
+from wheelstore.cli.interpreters import choose, memory_of, using
+from wheelstore.cli.locks import read_files
 from wheelstore.cli.request import SyncRequest
-from wheelstore.cli.selecting import select_wheels
+from wheelstore.cli.selecting import installations, select_wheels
 from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.cli.summary import tell
 from wheelstore.cli.warm import Warm
-from wheelstore.materialize.distribution import Installed
 from wheelstore.materialize.installed import find_distributions
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.plan import Distribution, make_plan
 from wheelstore.materialize.sync import Outcome
-from wheelstore.resolve.errors import ResolveError
-from wheelstore.resolve.lock import IndexSource, Lock, PathSource, Pin, UrlSource, read_lock
-from wheelstore.resolve.pins import hide_credentials
 from wheelstore.resolve.selection import Selected
-from wheelstore.resolve.target import Target
 from wheelstore.store.index import Index, WheelRow, open_index
 from wheelstore.store.layout import Store, open_store
-
-
-class LockUnreadable(ResolveError):
-    """The lock file cannot be opened."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path, self.reason = path, reason
-
-    def __str__(self) -> str:
-        return f"cannot read the lock {self.path}: {self.reason}"
 
 
 def run_sync(request: SyncRequest, *, started: float, environ: Mapping[str, str] = os.environ) -> None:
@@ -97,40 +79,29 @@ class Sync:
     def run(self) -> tuple[Goal, Outcome]:
         """Find out what the environment should be, get it into the store, and bring the environment there."""
         request = self.request
-        locks, stdin = self._read_files()
+        locks = read_files(request.locks)
         place = look(request.venv, clear=request.clear, spared=(self.store.root,))
-        interpreter, stamp = choose(request.python, place, self.index, self.environ)
-        key = answer_key(locks, identity=interpreter.identity, require_hashes=request.require_hashes)
-        lock = read_lock(
-            [Path(path) for path in request.locks],
-            environ=self.environ,
-            require_hashes=request.require_hashes,
-            stdin=stdin,
+        interpreter, stamp = choose(request.python, place, memory_of(self.store, self.index), self.environ)
+        self._tell_means(interpreter)
+        meaning = locks.meaning(
+            interpreter, environ=self.environ, require_hashes=request.require_hashes, console=self.console
         )
-        for warning in lock.warnings:
-            self.console.warn(warning)
-        pins = lock.for_target(interpreter.markers)
-        with open_sources(request, lock.options, store=self.store, environ=self.environ) as sources:
-            target = Target.of(interpreter)
-            selected = select_wheels(
-                pins, target, sources, index=self.index, console=self.console, formats=lock.options
-            )
+        with open_sources(request, meaning.lock.options, store=self.store, environ=self.environ) as sources:
+            selected = select_wheels(meaning, interpreter, sources, index=self.index, console=self.console)
             if request.dry_run:
                 return self._rehearse(place, selected, interpreter, stamp)
             rows = self._ingest(selected, sources)
-        installed = [
-            Installed(wheel=row, direct_url=direct_url(one.pin, row)) for one, row in zip(selected, rows, strict=True)
-        ]
         goal = goal_of(
-            installed,
+            installations(selected, rows),
             interpreter,
             stamp,
             store=self.store,
             index=self.index,
-            key=key if _memorable(lock, pins, stdin) else "",
-            inputs=pack_inputs((str(one.path), one.sha256) for one in lock.inputs[len(request.locks) :]),
+            key=meaning.key,
+            inputs=meaning.inputs,
         )
         mode = link_mode(self.store, self.index, request.link_mode, request.venv)
+        self.console.detail(f"Getting files into {request.venv} by {mode}")
         outcome = bring(
             place,
             goal,
@@ -143,17 +114,9 @@ class Sync:
         )
         return goal, outcome
 
-    def _read_files(self) -> tuple[list[LockFile], bytes | None]:
-        stdin = sys.stdin.buffer.read() if "-" in self.request.locks else None
-        locks = []
-        for path in self.request.locks:
-            if path == "-":
-                continue
-            try:
-                locks.append(LockFile(path))
-            except OSError as error:
-                raise LockUnreadable(path, error.strerror or str(error)) from None
-        return locks, stdin
+    def _tell_means(self, interpreter: Interpreter) -> None:
+        self.console.detail(f"{using(interpreter)}: {interpreter.executable}")
+        self.console.detail(f"Using the store {self.store.root}{'' if self.store.writable else ', which is read-only'}")
 
     def _ingest(self, selected: Sequence[Selected], sources: Sources) -> list[WheelRow]:
         """The rows of the selected wheels, in order, after fetching those that the store lacks."""
@@ -186,24 +149,3 @@ def version_of(selected: Selected) -> str:
     from packaging.utils import parse_wheel_filename
 
     return str(selected.pin.version or parse_wheel_filename(selected.filename)[1])
-
-
-def _memorable(lock: Lock, pins: Sequence[Pin], stdin: bytes | None) -> bool:
-    """Whether the lock alone decides what it means: every pin is hashed, and no variable had a say."""
-    return (
-        stdin is None
-        and not lock.environment_names
-        and all(pin.hashes or (pin.artifacts and all(one.hashes for one in pin.artifacts)) for pin in pins)
-        and not any(isinstance(pin.source, PathSource) for pin in pins)
-    )
-
-
-def direct_url(pin: Pin, row: WheelRow) -> str | None:
-    """The text of direct_url.json (PEP 610) for a pin that names a URL or a path; credentials are left out."""
-    if isinstance(pin.source, IndexSource):
-        return None
-    url = pin.source.path.absolute().as_uri() if isinstance(pin.source, PathSource) else ""
-    if isinstance(pin.source, UrlSource):
-        url = hide_credentials(pin.source.url)
-    archive = {"hash": f"sha256={row.sha256}", "hashes": {"sha256": row.sha256}}
-    return json.dumps({"archive_info": archive, "url": url}, sort_keys=True)

@@ -8,7 +8,7 @@ import time
 from wheelstore.cli.activating import activation_command, as_typed, shell_of
 from wheelstore.cli.console import Console
 from wheelstore.cli.environments import Goal, VenvOptions, build, known_plan, link_mode, look
-from wheelstore.cli.interpreters import find
+from wheelstore.cli.interpreters import find, memory_of, using
 from wheelstore.materialize.manifest import manifest_content, manifest_digest
 from wheelstore.materialize.plan import make_plan, pack
 from wheelstore.store.errors import StoreError
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from wheelstore.materialize.interpreter import Interpreter
     from wheelstore.store.index import Index
     from wheelstore.store.layout import Store
-
-_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 
 
 class EnvironmentExists(StoreError):
@@ -54,7 +52,7 @@ def run_venv(request: VenvRequest, *, started: float, environ: Mapping[str, str]
         if place.existing:
             raise EnvironmentExists(shown)
         console = Console(quiet=common.quiet, verbose=common.verbose)
-        interpreter, stamp = find(request.python, index, environ)
+        interpreter, stamp = find(request.python, memory_of(store, index), environ)
         _announce(console, interpreter, shown, seeded=request.seed)
         if request.seed:
             from wheelstore.cli.seeding import seeded_goal
@@ -76,8 +74,7 @@ def run_venv(request: VenvRequest, *, started: float, environ: Mapping[str, str]
 
 def _announce(console: Console, interpreter: Interpreter, shown: str, *, seeded: bool) -> None:
     paint = console.palette.paint
-    name = _IMPLEMENTATIONS.get(interpreter.implementation, interpreter.implementation)
-    console.say(f"Using {name} {interpreter.version} interpreter at: {paint(interpreter.executable, 'cyan')}")
+    console.say(f"{using(interpreter)}: {paint(interpreter.executable, 'cyan')}")
     console.say(f"Creating virtual environment{' with seed packages' if seeded else ''} at: {paint(shown, 'cyan')}")
 
 

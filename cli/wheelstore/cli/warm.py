@@ -11,7 +11,7 @@ import time
 
 from wheelstore.cli.answers import LockFile, answer_key, inputs_hold
 from wheelstore.materialize.environment import marks_hold, read_state
-from wheelstore.materialize.interpreter import stamp
+from wheelstore.materialize.interpreter import InterpreterFailed, stamp
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -58,12 +58,20 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
         state.store == request.store
         and (request.link_mode in ("auto", state.mode))
         and _is_python(request.python, state)
-        and stamp(state.python) == state.stamp
+        and _is_there(state)
         and answer_key(locks, identity=state.identity, require_hashes=request.require_hashes) == state.key
         and marks_hold(request.venv, state.marks)
         and os.path.exists(f"{request.store}/format")
         and inputs_hold(state.inputs)
     )
+
+
+def _is_there(state: State) -> bool:
+    """Whether the environment's interpreter is the binary that it was."""
+    try:
+        return stamp(state.python) == state.stamp
+    except InterpreterFailed:
+        return False
 
 
 def _is_python(asked: str | None, state: State) -> bool:
@@ -79,14 +87,14 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
     if not os.path.exists(f"{request.store}/index.sqlite3"):
         return None
     from wheelstore.cli.environments import Goal, bring, known_plan, link_mode, look
-    from wheelstore.cli.interpreters import choose
+    from wheelstore.cli.interpreters import choose, memory_of
     from wheelstore.store.index import open_index
     from wheelstore.store.layout import open_store
 
     store = open_store(request.store)
     with open_index(store.index_path) as index:
         place = look(request.venv, clear=False)
-        interpreter, its_stamp = choose(request.python, place, index, environ)
+        interpreter, its_stamp = choose(request.python, place, memory_of(store, index), environ)
         key = answer_key(locks, identity=interpreter.identity, require_hashes=request.require_hashes)
         answer = index.answer(key)
         if answer is None or not inputs_hold(answer.inputs):
