@@ -468,6 +468,20 @@ def test_other_sources_are_refused(bench: Bench, source: Any, version: str | Non
     assert "pw@" not in str(error)
 
 
+def test_what_needs_building_is_named(bench: Bench) -> None:
+    sdist = pin("demo", "1.0", source=UrlSource(url="https://host/demo-1.0.tar.gz"))
+    directory = pin("demo", None, source=PathSource(path=Path("/src/demo")))
+    assert ": demo-1.0.tar.gz needs building" in str(bench.error(sdist))
+    assert ": a directory needs building" in str(bench.error(directory))
+
+
+def test_a_direct_wheel_is_held_to_the_locks_requires_python(bench: Bench) -> None:
+    source = UrlSource(url=f"https://host/demo-1.0-{PURE}.whl")
+    assert isinstance(
+        bench.error(pin("demo", "1.0", source=source, requires_python=SpecifierSet(">=3.13"))), RequiresPythonExcludes
+    )
+
+
 def test_files_that_the_lock_lists_need_no_index(bench: Bench) -> None:
     listed = (
         Artifact(filename=f"demo-1.0-{PURE}.whl", url="https://host/a.whl", hashes=("sha256:" + "a" * 64,), size=1),
@@ -549,6 +563,15 @@ class TestOffline:
         bench.offline, bench.transport = True, Unreachable()
         (selected,) = bench.select(pin("demo", "1.0", hash_of(wheel), "sha256:" + "0" * 64))
         assert (selected.filename, selected.url, selected.sha256) == (wheel.name, None, sha256_of(wheel))
+
+    def test_what_was_learned_of_some_hashes_serves_with_the_store(self, bench: Bench, wheels: Path) -> None:
+        wheel = make_wheel(wheels)
+        bench.select(pin("demo", "1.0", hash_of(wheel)))
+        bench.facts.prune(before=2000.0)
+        bench.offline, bench.transport = True, Unreachable()
+        bench.store(wheel)
+        (selected,) = bench.select(pin("demo", "1.0", hash_of(wheel), "sha256:" + "0" * 64))
+        assert (selected.url, selected.size) == (bench.server.file_url(wheel.name), wheel.stat().st_size)
 
     def test_a_pin_without_hashes_is_found_by_a_page_seen_before(self, bench: Bench, wheels: Path) -> None:
         pure, linux = make_wheel(wheels, tag=PURE), make_wheel(wheels, tag=LINUX)
