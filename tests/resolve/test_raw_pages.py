@@ -51,7 +51,8 @@ def test_a_page_says_the_same_raw_and_digested(listed: list[dict[str, Any]]) -> 
 def test_hashes_name_files_without_a_look_at_the_others(listed: list[dict[str, Any]], number: int) -> None:
     wanted = "0123456789abcdef"[number] * 64
     found = RawPage.parse(body_of(listed), url=URL, project="demo").candidates("1", [f"sha256:{wanted}"])
-    named = [entry["filename"] for entry in listed if entry["hashes"]["sha256"] == wanted]
+    page = RawPage.parse(body_of(listed), url=URL, project="demo")
+    named = [file.filename for file in page.group("1") if file.sha256 == wanted]
     if named:
         assert [file.filename for file in found] == named
         assert found[0].url == f"https://index.example/files/{wanted}/demo"

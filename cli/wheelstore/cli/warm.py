@@ -92,7 +92,8 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
     from wheelstore.store.layout import open_store
 
     store = open_store(request.store)
-    with open_index(store.index_path) as index:
+    index = open_index(store.index_path)
+    try:
         place = look(request.venv, clear=False)
         interpreter, its_stamp = choose(request.python, place, memory_of(store, index), environ)
         key = answer_key(locks, identity=interpreter.identity, require_hashes=request.require_hashes)
@@ -107,4 +108,6 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
         outcome = bring(
             place, goal, store=store, index=index, mode=mode, now=time.time(), reinstall=False, dry_run=False
         )
+    finally:
+        index.leave()
     return Warm(len(plan.distributions), outcome.added, outcome.removed, outcome.repaired, outcome.files)

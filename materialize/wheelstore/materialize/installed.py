@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from wheelstore.materialize.plan import Distribution
 from wheelstore.materialize.record import inside, read_record
 from wheelstore.store.blobs import name_mtime
+from wheelstore.store.values import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 SEEDS = frozenset({"pip", "setuptools", "wheel", "uv"})
 """Distributions that a venv may come with; a sync leaves them in venvs that it did not make (as pip-sync and uv do)."""
@@ -46,7 +48,8 @@ def find_distributions(root: str, sites: Iterable[str]) -> list[Found]:
 
 def normalized(name: str) -> str:
     """A project's name as PEP 503 normalizes it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    words = name.lower().replace("_", "-").replace(".", "-").split("-")
+    return "-".join(word for at, word in enumerate(words) if word or at in (0, len(words) - 1))
 
 
 def _owned(root: str, site: str, name: str) -> Iterable[str]:

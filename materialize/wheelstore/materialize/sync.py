@@ -42,7 +42,7 @@ class Work(NamedTuple):
 
 def compare_plans(before: Plan, after: Plan) -> Work:
     """The work for an environment that is known to be exactly `before`. Touches no disk."""
-    changed = changes(before.items(), after.items())
+    changed = changes(before, after)
     was, will_be = set(before.distributions), set(after.distributions)
     outcome = Outcome(
         added=tuple(sorted(will_be - was)),

@@ -16,6 +16,8 @@ from wheelstore.resolve.filenames import public_key, version_of
 from wheelstore.resolve.pages import digest_by_version
 from wheelstore.resolve.simple import IndexFile, json_entries, json_file, parse_page
 
+InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub calls it an instance
+
 _MARK = b"raw-1 "
 _JSON = "application/json"
 
@@ -47,10 +49,12 @@ class RawPage:
         return json_file([entry for entry in self._entries if self._key(entry) == key], self._url)
 
     def candidates(self, key: str, hashes: Collection[str]) -> tuple[IndexFile, ...]:
-        """The files that `hashes` name, whatever their version; the group, if none does."""
+        """Those files of a version that `hashes` name; the whole group, if they name none of it."""
         wanted = {text[7:] for text in hashes if text.startswith("sha256:")}
         if wanted and len(wanted) == len(hashes):
-            named = [entry for entry in self._entries if entry["hashes"].get("sha256") in wanted]
+            named = [
+                entry for entry in self._entries if entry["hashes"].get("sha256") in wanted and self._key(entry) == key
+            ]
             if named:
                 return json_file(named, self._url)
         return self.group(key)
@@ -84,6 +88,6 @@ def digest_raw(blob: bytes) -> bytes:
     _, project, url = head.decode().split(" ", 2)
     try:
         body = isal_zlib.decompress(packed)
-    except isal_zlib.IsalError as error:
+    except InflateError as error:
         raise ValueError(str(error)) from None
     return digest_by_version(parse_page(body, content_type=_JSON, url=url), project)

@@ -6,7 +6,9 @@ database is new or old. Writers take ``BEGIN IMMEDIATE``, so that none of them f
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 
 from wheelstore.store.errors import StoreError
 from wheelstore.store.values import NamedTuple
@@ -14,6 +16,7 @@ from wheelstore.store.values import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
 _VERSION = 1  # of the schema; `schema.VERSION`, repeated so that the warm path need not import it
 _BUSY = 30.0  # seconds that a writer waits for another
@@ -75,6 +78,9 @@ class Answer(NamedTuple):
     inputs: str
 
 
+_left_open: list[sqlite3.Connection] = []  # Python 3.11 cannot close a connection without moving the log
+
+
 class Writing:
     """See `Index.writing`; a class, because `contextlib` would be imported for it alone."""
 
@@ -114,6 +120,18 @@ class Index:
         """Close the database; the index is unusable afterwards."""
         self._connection.close()
 
+    def leave(self) -> None:
+        """End the use of the index at once, for a process that ends now: what was committed stays in the log.
+
+        Closing, by the last of its users, moves the log into the database with four ``fdatasync``; the next command
+        that has the time does it.
+        """
+        if sys.version_info >= (3, 12):
+            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)  # noqa: FBT003
+            self._connection.close()
+        else:
+            _left_open.append(self._connection)
+
     def __enter__(self) -> Index:
         return self
 
@@ -128,6 +146,12 @@ class Index:
         """
         return Writing(self._connection, self.path)
 
+    def _rows(self, query: str, values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise IndexUnusable(self.path, str(error)) from error
+
     # Wheels and blobs
 
     def wheels(self, sha256s: Sequence[str]) -> dict[str, WheelRow]:
@@ -136,7 +160,7 @@ class Index:
         for at in range(0, len(sha256s), 500):
             chunk = sha256s[at : at + 500]
             marks = ",".join("?" * len(chunk))
-            rows = self._connection.execute(f"{_SELECT_WHEEL} WHERE sha256 IN ({marks})", chunk)
+            rows = self._rows(f"{_SELECT_WHEEL} WHERE sha256 IN ({marks})", chunk)
             found.update((row[0], WheelRow(*row)) for row in rows)
         return found
 
@@ -147,7 +171,7 @@ class Index:
             chunk = sha256s[at : at + 500]
             marks = ",".join("?" * len(chunk))
             query = f"SELECT sha256, filename FROM wheels WHERE sha256 IN ({marks})"  # noqa: S608
-            found.update(self._connection.execute(query, chunk))
+            found.update(self._rows(query, chunk))
         return found
 
     def sha256s(self) -> list[str]:
@@ -163,7 +187,7 @@ class Index:
     def all_wheels(self, name: str | None = None) -> Iterator[WheelRow]:
         """Every wheel, or every wheel of the project `name` (normalized), by name, version and filename."""
         where, values = (" WHERE name = ?", (name,)) if name else ("", ())
-        for row in self._connection.execute(f"{_SELECT_WHEEL}{where} ORDER BY name, version, filename", values):
+        for row in self._rows(f"{_SELECT_WHEEL}{where} ORDER BY name, version, filename", values):
             yield WheelRow(*row)
 
     def add_wheels(self, wheels: Iterable[tuple[WheelRow, Iterable[tuple[bytes, int]]]], *, now: float) -> None:
@@ -179,20 +203,20 @@ class Index:
 
     def blob_count(self) -> tuple[int, int]:
         """How many blobs the store has, and their bytes."""
-        count, total = self._connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM blobs").fetchone()
+        ((count, total),) = self._rows("SELECT count(*), coalesce(sum(size), 0) FROM blobs")
         return int(count), int(total)
 
     # Manifests and answers
 
     def manifest(self, digest: str) -> bytes | None:
         """The plan that was made from the manifest `digest`, as `materialize.plan` packed it."""
-        row = self._connection.execute("SELECT plan FROM manifests WHERE digest = ?", (digest,)).fetchone()
-        return bytes(row[0]) if row else None
+        rows = self._rows("SELECT plan FROM manifests WHERE digest = ?", (digest,))
+        return bytes(rows[0][0]) if rows else None
 
     def manifest_content(self, digest: str) -> bytes | None:
         """The manifest itself, canonical."""
-        row = self._connection.execute("SELECT content FROM manifests WHERE digest = ?", (digest,)).fetchone()
-        return bytes(row[0]) if row else None
+        rows = self._rows("SELECT content FROM manifests WHERE digest = ?", (digest,))
+        return bytes(rows[0][0]) if rows else None
 
     def put_manifest(self, digest: str, content: bytes, plan: bytes, *, now: float) -> None:
         """Keep a manifest and its plan; inside `writing`."""
@@ -204,8 +228,8 @@ class Index:
 
     def answer(self, key: str) -> Answer | None:
         """What the lock, interpreter and options behind `key` meant last time."""
-        row = self._connection.execute("SELECT manifest, inputs FROM answers WHERE key = ?", (key,)).fetchone()
-        return Answer(*row) if row else None
+        rows = self._rows("SELECT manifest, inputs FROM answers WHERE key = ?", (key,))
+        return Answer(*rows[0]) if rows else None
 
     def put_answer(self, key: str, answer: Answer, *, now: float) -> None:
         """Remember an answer; inside `writing`."""
@@ -218,13 +242,12 @@ class Index:
 
     def environments(self) -> list[EnvironmentRow]:
         """Every registered environment, by path."""
-        rows = self._connection.execute(f"{_SELECT_ENVIRONMENT} ORDER BY path, id")
-        return [EnvironmentRow(*row) for row in rows]
+        return [EnvironmentRow(*row) for row in self._rows(f"{_SELECT_ENVIRONMENT} ORDER BY path, id")]
 
     def environment(self, identifier: str) -> EnvironmentRow | None:
         """The environment registered under `identifier`."""
-        row = self._connection.execute(f"{_SELECT_ENVIRONMENT} WHERE id = ?", (identifier,)).fetchone()
-        return EnvironmentRow(*row) if row else None
+        rows = self._rows(f"{_SELECT_ENVIRONMENT} WHERE id = ?", (identifier,))
+        return EnvironmentRow(*rows[0]) if rows else None
 
     def put_environment(self, row: EnvironmentRow) -> None:
         """Register an environment, or what it has become; one at a path replaces what was there. Inside `writing`."""
@@ -241,8 +264,8 @@ class Index:
 
     def recall(self, key: str) -> bytes | None:
         """The value remembered under `key`."""
-        row = self._connection.execute("SELECT value FROM memory WHERE key = ?", (key,)).fetchone()
-        return bytes(row[0]) if row else None
+        rows = self._rows("SELECT value FROM memory WHERE key = ?", (key,))
+        return bytes(rows[0][0]) if rows else None
 
     def remember(self, key: str, value: bytes) -> None:
         """Remember `value` under `key`, in a transaction of its own unless one is open."""
@@ -259,25 +282,32 @@ _SELECT_ENVIRONMENT = "SELECT id, path, manifest, mode, python, created, synced 
 
 
 def open_index(path: str) -> Index:
-    """Open the index, making or migrating it if need be.
+    """Open the index, making or migrating it if need be; one that this user may only read opens for reading.
 
     Raises:
         IndexUnusable: it cannot be opened, or is not an SQLite database.
         schema.IndexTooNew: a newer wheelstore wrote it.
     """
     try:
-        # isolation_level None: transactions begin where `writing` says so, and nowhere else.
-        connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+        try:
+            connection, version = _connect(path)
+        except sqlite3.OperationalError:
+            if os.access(os.path.dirname(path), os.W_OK):
+                raise
+            connection, version = _connect(_resting(path))
     except sqlite3.Error as error:
         raise IndexUnusable(path, str(error)) from None
     try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != _VERSION:
             from wheelstore.store.schema import migrate
 
+            # Plans are blobs of megabytes: larger pages are a quarter of the reads.
+            connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")
             migrate(connection, path)
         connection.execute("PRAGMA synchronous = NORMAL")
+        # The first to open the index reads the whole log; 1 MB takes 1 ms.
+        connection.execute("PRAGMA wal_autocheckpoint = 64")
     except sqlite3.Error as error:
         connection.close()
         raise IndexUnusable(path, str(error)) from None
@@ -285,3 +315,22 @@ def open_index(path: str) -> Index:
         connection.close()
         raise
     return Index(connection, path)
+
+
+def _connect(address: str) -> tuple[sqlite3.Connection, int]:
+    """The database at `address`, a path or a ``file:`` URI, and its schema's version."""
+    # isolation_level None: transactions begin where `writing` says so, and nowhere else.
+    connection = sqlite3.connect(address, timeout=_BUSY, isolation_level=None, uri=True)
+    try:
+        return connection, int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _resting(path: str) -> str:
+    """The address of an index that nobody writes to, in a directory where SQLite cannot make its files for WAL.
+
+    Its owner's last command took those away (https://www.sqlite.org/wal.html, "Read-Only Databases").
+    """
+    return f"file:{path.replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?immutable=1"
