@@ -14,19 +14,29 @@ from wheelstore.resolve.simple import BadPage
 URL = "https://index.example/simple/demo/"
 
 versions = st.sampled_from(["1.0", "1.0.0", "1.0+cpu", "2.0rc1", "2.0.post1", "nonsense"])
+
+
+def entry_of(version: str, tag: str, digest: str) -> dict[str, Any]:
+    return {
+        "filename": f"demo-{version}-{tag}.whl" if tag else f"demo-{version}.tar.gz",
+        "url": f"../../files/{digest}/demo",
+        "hashes": {"sha256": digest},
+        "requires-python": ">=3.8",
+    }
+
+
+def digest_in(entry: dict[str, Any]) -> str:
+    return str(entry["hashes"]["sha256"])
+
+
 entries = st.lists(
     st.builds(
-        lambda version, tag, digest: {
-            "filename": f"demo-{version}-{tag}.whl" if tag else f"demo-{version}.tar.gz",
-            "url": f"../../files/{digest}/demo",
-            "hashes": {"sha256": digest},
-            "requires-python": ">=3.8",
-        },
+        entry_of,
         versions,
         st.sampled_from(["", "py3-none-any", "cp312-cp312-win_amd64"]),
         st.sampled_from([letter * 64 for letter in "0123456789abcdef"]),
     ),
-    unique_by=lambda entry: entry["hashes"]["sha256"],
+    unique_by=digest_in,
 )
 
 
