@@ -119,8 +119,8 @@ def test_damage_that_shows_only_when_reading_is_named_too(path: str) -> None:
     with open_index(path) as index, index.writing():
         index.add_wheels([(wheel(f"{number:064x}"), [(b"k" * 32, 3)]) for number in range(500)], now=1.0)
     with open(path, "r+b") as stream:
-        stream.seek(8192)
-        stream.write(b"\xff" * (os.path.getsize(path) - 8192))
+        stream.seek(2 * 16384)
+        stream.write(b"\xff" * (os.path.getsize(path) - 2 * 16384))
     with open_index(path) as index:
         for read in (lambda: index.wheels(["a" * 64]), lambda: [*index.all_wheels()], index.blob_count):
             with pytest.raises(IndexUnusable, match="malformed"):
