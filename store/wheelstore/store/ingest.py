@@ -82,9 +82,8 @@ def stage(blobs: str, operation: str, wheel: WheelFile, limits: Limits) -> Wheel
 def publish(blobs: str, operation: str, wheel: WheelFile) -> None:
     """Give the staged files of `wheel` their blobs' names. A blob that appeared meanwhile is replaced by its equal."""
     staging = staging_directory(operation, wheel)
-    rename = os.replace
     for name in os.listdir(staging):
-        rename(f"{staging}/{name}", f"{blobs}/{name[:2]}/{name[2:]}")
+        _replace(f"{staging}/{name}", f"{blobs}/{name[:2]}/{name[2:]}")
 
 
 def blobs_of(row: WheelRow) -> list[tuple[bytes, int]]:
@@ -96,30 +95,50 @@ def put_blob(blobs: str, tmp: str, data: bytes) -> bytes:
     """Store one small file that was made here rather than found in a wheel; its key."""
     key = blake3(data).digest()
     if data and not _present(f"{blobs}/{blob_name(key)}", key, len(data)):
-        temporary = f"{tmp}/{key.hex()}.{os.getpid()}"
+        temporary = f"{tmp}/{key.hex()}.{os.getpid()}-{os.urandom(4).hex()}"
         _write(temporary, key, data)
-        os.replace(temporary, f"{blobs}/{blob_name(key)}")
+        _replace(temporary, f"{blobs}/{blob_name(key)}")
     return key
+
+
+def _replace(temporary: str, blob: str) -> None:
+    try:
+        os.replace(temporary, blob)
+    except PermissionError:
+        if os.name != "nt":
+            raise
+        os.chmod(blob, 0o600)  # Windows does not replace a read-only file
+        os.replace(temporary, blob)
 
 
 def _unpack(
     file: BinaryIO, entries: list[Entry], contents: WheelContents, blobs: str, staging: str
 ) -> list[StoredFile]:
     scripts = f"{contents.data_dir}/scripts/"
+    large = f"{staging}/large"
     seen: set[bytes] = set()
     files = []
     for entry in entries:
         executable = entry.executable or entry.name.startswith(scripts)
-        if entry.size > _WHOLE or entry.compressed_size > _WHOLE:
-            key = _stream(file, entry, contents, blobs, staging, executable=executable)
+        streamed = entry.size > _WHOLE or entry.compressed_size > _WHOLE
+        if streamed:
+            digest = _stream(file, entry, contents, large)
         else:
             data = _read(file, entry)
             if entry.name in contents.record:
                 check_recorded(contents, entry.name, _hash_for(contents, entry)(data).digest(), entry.size)
-            key = blake3(data).digest() + (b"x" if executable else b"")
-            if data and key not in seen and not _present(f"{blobs}/{blob_name(key)}", key, entry.size):
-                _write(f"{staging}/{blob_name(key).replace('/', '')}", key, data)
-        seen.add(key)
+            digest = blake3(data).digest()
+        key = digest + b"x" if executable else digest
+        if entry.size and key not in seen and not _present(f"{blobs}/{blob_name(key)}", key, entry.size):
+            seen.add(key)
+            staged = f"{staging}/{blob_name(key).replace('/', '')}"
+            if streamed:
+                _finish(large, key)
+                os.rename(large, staged)
+            else:
+                _write(staged, key, data)
+        elif streamed:
+            os.unlink(large)
         files.append(StoredFile(entry.name, key, entry.size))
     return files
 
@@ -133,6 +152,8 @@ def _hash_for(contents: WheelContents, entry: Entry) -> Callable[..., hashlib._H
 
 def _read(file: BinaryIO, entry: Entry) -> bytes:
     """The bytes of an entry that fits into memory, checked against its size and CRC."""
+    if entry.compressed_size > max(_WHOLE, 2 * entry.size):  # what was put there to fill memory
+        raise BadWheel(entry.name, Rule.DATA)
     file.seek(entry.offset)
     data = file.read(entry.compressed_size)
     if entry.method:
@@ -141,8 +162,8 @@ def _read(file: BinaryIO, entry: Entry) -> bytes:
             data = inflater.decompress(data, entry.size + 1)
         except InflateError:
             raise BadWheel(entry.name, Rule.DATA) from None
-        if not inflater.eof and len(data) == entry.size:
-            inflater.flush()
+        if not inflater.eof or inflater.unused_data:
+            raise BadWheel(entry.name, Rule.DATA)
     if len(data) != entry.size:
         raise BadWheel(entry.name, Rule.SIZE)
     if isal_zlib.crc32(data) != entry.crc:
@@ -150,14 +171,11 @@ def _read(file: BinaryIO, entry: Entry) -> bytes:
     return data
 
 
-def _stream(
-    file: BinaryIO, entry: Entry, contents: WheelContents, blobs: str, staging: str, *, executable: bool
-) -> bytes:
-    """Unpack a large entry piece by piece; memory stays at a few `_CHUNK`s."""
-    temporary = f"{staging}/large"
+def _stream(file: BinaryIO, entry: Entry, contents: WheelContents, target: str) -> bytes:
+    """Unpack a large entry to `target`, piece by piece; memory stays at a few `_CHUNK`s. Its BLAKE3."""
     identity, recorded = blake3(), _hash_for(contents, entry)()
     crc = size = 0
-    with open(temporary, "xb", buffering=0) as target:
+    with open(target, "xb", buffering=0) as stream:
         for data in _pieces(file, entry):
             size += len(data)
             if size > entry.size:
@@ -167,20 +185,13 @@ def _stream(
             recorded.update(data)
             view = memoryview(data)
             while view:
-                view = view[target.write(view) :]
+                view = view[stream.write(view) :]
     if size != entry.size:
         raise BadWheel(entry.name, Rule.SIZE)
     if crc != entry.crc:
         raise BadWheel(entry.name, Rule.CRC)
     check_recorded(contents, entry.name, recorded.digest(), size)
-    key = identity.digest() + (b"x" if executable else b"")
-    if _present(f"{blobs}/{blob_name(key)}", key, size):
-        os.unlink(temporary)
-        return key
-    os.chmod(temporary, 0o555 if executable else 0o444)
-    os.utime(temporary, (blob_mtime(key), blob_mtime(key)))
-    os.replace(temporary, f"{staging}/{blob_name(key).replace('/', '')}")
-    return key
+    return identity.digest()
 
 
 def _pieces(file: BinaryIO, entry: Entry) -> Iterator[bytes]:
@@ -196,13 +207,15 @@ def _pieces(file: BinaryIO, entry: Entry) -> Iterator[bytes]:
             if inflater is None:
                 yield data
                 continue
-            while True:
+            while data and not inflater.eof:
                 yield inflater.decompress(data, _CHUNK)
                 data = inflater.unconsumed_tail
-                if not data:
-                    break
+            if inflater.eof and left:
+                raise BadWheel(entry.name, Rule.DATA)
         if inflater is not None:
             yield inflater.flush()
+            if not inflater.eof or inflater.unused_data:
+                raise BadWheel(entry.name, Rule.DATA)
     except InflateError:
         raise BadWheel(entry.name, Rule.DATA) from None
 
@@ -228,5 +241,10 @@ def _write(path: str, key: bytes, data: bytes) -> None:
     finally:
         os.close(descriptor)
     if not _UTIME_TAKES_DESCRIPTOR:
-        os.utime(path, (blob_mtime(key), blob_mtime(key)))
-        os.chmod(path, 0o444)
+        _finish(path, key)
+
+
+def _finish(path: str, key: bytes) -> None:
+    """Give a file a blob's time and mode."""
+    os.utime(path, (blob_mtime(key), blob_mtime(key)))
+    os.chmod(path, 0o555 if len(key) > 32 else 0o444)
