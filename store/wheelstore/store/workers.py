@@ -6,29 +6,33 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_FORKED = sys.platform.startswith("linux")
 
 
 class Workers:
     """A pool of processes; a context manager that leaves none behind, whatever happens inside.
 
     On Linux they are forked, which must happen before this process starts threads: make the pool before the
-    network client. Elsewhere they are spawned.
+    network client. Elsewhere they are spawned. They end with this process, also when it is killed.
     """
 
     def __init__(self, count: int | None = None) -> None:
-        method = "fork" if sys.platform.startswith("linux") else "spawn"
         self._pool = ProcessPoolExecutor(
             max_workers=count or os.cpu_count() or 1,
-            mp_context=multiprocessing.get_context(method),
-            initializer=_ignore_interrupts,
+            mp_context=multiprocessing.get_context("fork" if _FORKED else "spawn"),
+            initializer=_prepare,
         )
-        self._pool.submit(os.getpid)  # fork now, while there are no threads
+        with _without_interrupts():
+            self._pool.submit(os.getpid)  # fork now, while there are no threads
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run `function` in a worker; it, its arguments, result and exceptions are pickled."""
@@ -41,6 +45,30 @@ class Workers:
         self._pool.shutdown(wait=True, cancel_futures=kind is not None)
 
 
-def _ignore_interrupts() -> None:
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold SIGINT back, so that it cannot end a worker between its fork and `_prepare`."""
+    if not _FORKED:
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _prepare() -> None:
     # Ctrl-C goes to the whole group; only the parent answers it, and then shuts the pool down.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if _FORKED:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot tell its workers to end, and each of them keeps the others' queue open."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
