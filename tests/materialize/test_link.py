@@ -2,8 +2,11 @@
 
 import errno
 import os
+from pathlib import Path
+from typing import Literal
 
 import pytest
+
 from wheelstore.materialize import link
 from wheelstore.materialize.link import Linker, probe
 from wheelstore.store.blobs import blob_key, blob_mtime, blob_name
@@ -13,7 +16,7 @@ CONTENT = b"print('hello')\n"
 
 
 @pytest.fixture
-def blobs(tmp_path):
+def blobs(tmp_path: Path) -> str:
     directory = tmp_path / "blobs"
     for number in range(256):
         (directory / f"{number:02x}").mkdir(parents=True)
@@ -21,17 +24,17 @@ def blobs(tmp_path):
 
 
 @pytest.fixture
-def source(blobs, tmp_path):
+def source(blobs: str, tmp_path: Path) -> str:
     return blob_name(put_blob(blobs, str(tmp_path), CONTENT))
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> str:
     (tmp_path / "root").mkdir()
     return str(tmp_path / "root")
 
 
-def check_private(path, source):
+def check_private(path: str, source: str) -> None:
     """The file has the blob's content and time, and can be changed without changing the blob."""
     with open(path, "rb") as stream:
         assert stream.read() == CONTENT
@@ -40,28 +43,29 @@ def check_private(path, source):
     assert os.stat(path).st_mode & 0o200
 
 
-def test_a_hardlink_is_the_blob(blobs, source, root):
+def test_a_hardlink_is_the_blob(blobs: str, source: str, root: str) -> None:
     linker = Linker(blobs, root, "hardlink")
     linker.run([source], ["a"])
     assert os.path.samefile(f"{root}/a", f"{blobs}/{source}")
     assert linker.used == {"clone": 0, "hardlink": 1, "copy": 0}
 
 
-def test_a_copy_is_private(blobs, source, root):
+def test_a_copy_is_private(blobs: str, source: str, root: str) -> None:
     Linker(blobs, root, "copy").run([source], ["a"])
     check_private(f"{root}/a", source)
 
 
-def test_an_executable_blob_stays_executable(blobs, source, root):
+def test_an_executable_blob_stays_executable(blobs: str, source: str, root: str) -> None:
     os.rename(f"{blobs}/{source}", f"{blobs}/{source}-x")
-    for mode in ("hardlink", "copy"):
+    modes: tuple[Literal["hardlink", "copy"], ...] = ("hardlink", "copy")
+    for mode in modes:
         os.chmod(f"{blobs}/{source}-x", 0o555)
         Linker(blobs, root, mode).run([f"{source}-x"], [mode])
         assert os.access(f"{root}/{mode}", os.X_OK)
 
 
 @pytest.mark.parametrize(("word", "executable"), [("", False), ("x", True)])
-def test_empty_files_are_never_linked(blobs, root, word, executable):
+def test_empty_files_are_never_linked(blobs: str, root: str, word: str, executable: bool) -> None:
     linker = Linker(blobs, root, "hardlink")
     linker.run([word, word], ["a", "b"])
     assert not os.path.samefile(f"{root}/a", f"{root}/b")
@@ -69,15 +73,17 @@ def test_empty_files_are_never_linked(blobs, root, word, executable):
     assert linker.used["hardlink"] == 0
 
 
-def refuse(mode, code, monkeypatch):
-    def refused(blob, path, _):
+def refuse(mode: Literal["clone", "hardlink"], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_blob: str, path: str, _: object) -> None:
         raise OSError(code, os.strerror(code), path)
 
     monkeypatch.setitem(link._MAKERS, mode, refused)
 
 
 @pytest.mark.parametrize("code", sorted(link._REFUSALS["hardlink"]))
-def test_a_refused_hardlink_becomes_a_copy(blobs, source, root, monkeypatch, code):
+def test_a_refused_hardlink_becomes_a_copy(
+    blobs: str, source: str, root: str, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     refuse("hardlink", code, monkeypatch)
     linker = Linker(blobs, root, "hardlink")
     linker.run([source, source], ["a", "b"])
@@ -86,17 +92,21 @@ def test_a_refused_hardlink_becomes_a_copy(blobs, source, root, monkeypatch, cod
 
 
 @pytest.mark.parametrize("code", sorted(link._REFUSALS["clone"]))
-def test_a_refused_clone_becomes_a_hardlink(blobs, source, root, monkeypatch, code):
+def test_a_refused_clone_becomes_a_hardlink(
+    blobs: str, source: str, root: str, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     refuse("clone", code, monkeypatch)
     linker = Linker(blobs, root, "clone")
     linker.run([source], ["a"])
     assert linker.used == {"clone": 0, "hardlink": 1, "copy": 0}
 
 
-def test_one_refused_file_does_not_take_the_others_along(blobs, source, root, monkeypatch):
+def test_one_refused_file_does_not_take_the_others_along(
+    blobs: str, source: str, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = link._MAKERS["hardlink"]
 
-    def full_at_b(blob, path, name):
+    def full_at_b(blob: str, path: str, name: str) -> None:
         if path.endswith("/b"):
             raise OSError(errno.EMLINK, "Too many links", path)
         real(blob, path, name)
@@ -108,7 +118,7 @@ def test_one_refused_file_does_not_take_the_others_along(blobs, source, root, mo
     check_private(f"{root}/b", source)
 
 
-def test_other_errors_are_not_swallowed(blobs, source, root):
+def test_other_errors_are_not_swallowed(blobs: str, source: str, root: str) -> None:
     with pytest.raises(FileNotFoundError):
         Linker(blobs, root, "hardlink").run(["00/" + "0" * 62], ["a"])
     with pytest.raises(FileExistsError):
@@ -116,7 +126,7 @@ def test_other_errors_are_not_swallowed(blobs, source, root):
 
 
 @pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no second filesystem to cross to")
-def test_another_device_gets_copies(blobs, source, tmp_path_factory):
+def test_another_device_gets_copies(blobs: str, source: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
@@ -128,17 +138,17 @@ def test_another_device_gets_copies(blobs, source, tmp_path_factory):
         assert linker.used == {"clone": 0, "hardlink": 0, "copy": 1}
 
 
-def test_a_failed_copy_leaves_no_half_file(blobs, source, root, monkeypatch):
-    def full(*_):
+def test_a_failed_copy_leaves_no_half_file(blobs: str, source: str, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(link.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space"):
         Linker(blobs, root, "copy").run([source], ["a"])
     assert os.listdir(root) == []
 
 
-def test_a_probe_leaves_nothing(blobs, root, tmp_path):
+def test_a_probe_leaves_nothing(blobs: str, root: str, tmp_path: Path) -> None:
     before = sorted(os.listdir(tmp_path))
     assert {"copy", "hardlink"} <= probe(str(tmp_path), root)
     assert sorted(os.listdir(tmp_path)) == before

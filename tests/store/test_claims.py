@@ -1,7 +1,9 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from wheelstore.store.claims import Claims
 
@@ -15,9 +17,10 @@ with Claims(sys.argv[1], sys.argv[2:]):
 
 
 @contextmanager
-def another_process_holding(path, *wheels):
+def another_process_holding(path: str, *wheels: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", HOLDER, path, *wheels]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
         assert process.stdout.readline() == "holding\n"
         try:
             yield process
@@ -25,12 +28,13 @@ def another_process_holding(path, *wheels):
             process.kill()
 
 
-def test_a_claim_waits_for_another_process_and_says_so_once(tmp_path):
+def test_a_claim_waits_for_another_process_and_says_so_once(tmp_path: Path) -> None:
     path = str(tmp_path / "claims")
     with another_process_holding(path, "ab" * 32, "cd" * 32) as process:
-        waits = []
+        waits: list[int | None] = []
 
-        def waiting():
+        def waiting() -> None:
+            assert process.stdin
             waits.append(process.poll())
             threading.Timer(0.01, process.stdin.close).start()
 
@@ -39,19 +43,20 @@ def test_a_claim_waits_for_another_process_and_says_so_once(tmp_path):
             assert process.wait(10) == 0
 
 
-def test_claims_on_other_wheels_do_not_wait(tmp_path):
+def test_claims_on_other_wheels_do_not_wait(tmp_path: Path) -> None:
     path = str(tmp_path / "claims")
-    waits = []
-    with another_process_holding(path, "ab" * 32) as process, Claims(path, ["cd" * 32], waiting=lambda: waits.append(1)):
+    waits: list[int] = []
+    wanted = Claims(path, ["cd" * 32], waiting=lambda: waits.append(1))
+    with another_process_holding(path, "ab" * 32) as process, wanted:
         assert process.poll() is None
     assert waits == []
 
 
-def test_a_dead_process_s_claims_are_free(tmp_path):
+def test_a_dead_process_s_claims_are_free(tmp_path: Path) -> None:
     path = str(tmp_path / "claims")
     with another_process_holding(path, "ab" * 32) as process:
         process.kill()
         process.wait(10)
-        waits = []
+        waits: list[int] = []
         with Claims(path, ["ab" * 32], waiting=lambda: waits.append(1)):
             assert waits == []

@@ -1,5 +1,8 @@
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wheelstore.store.filelist import StoredFile, pack, unpack
 
 files = st.lists(
@@ -14,12 +17,12 @@ files = st.lists(
 
 
 @given(files)
-def test_a_file_list_comes_back_sorted_by_path(listed):
+def test_a_file_list_comes_back_sorted_by_path(listed: list[StoredFile]) -> None:
     assert unpack(pack(listed)) == sorted(listed)
 
 
 @given(files, st.randoms())
-def test_the_packed_form_does_not_depend_on_the_order(listed, random):
+def test_the_packed_form_does_not_depend_on_the_order(listed: list[StoredFile], random: Random) -> None:
     shuffled = list(listed)
     random.shuffle(shuffled)
     assert pack(shuffled) == pack(listed)
