@@ -93,7 +93,7 @@ class _Add:
         """The rows of all wheels, of those that came, and of those that were there."""
         common = self.request.common
         there = set(self.index.sha256s())
-        ingestion = Ingestion(store=self.store, index=self.index, transport=sources.transport, say=self.console.say)
+        ingestion = Ingestion(store=self.store, index=self.index, sources=sources, say=self.console.say)
         wanted = common.progress and not common.quiet and not common.json
         found = ingestion.ensure(selected, wanted=wanted, stream=self.console.stream)
         rows = [found[at] for at in range(len(selected))]

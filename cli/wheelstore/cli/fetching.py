@@ -12,15 +12,17 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TextIO
 
 from wheelstore.cli.progress import Progress, progress_on
+from wheelstore.cli.sources import Sources
 from wheelstore.resolve.downloads import Downloads, Job
+from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.links import without_credentials
+from wheelstore.resolve.pins import IndexSource
 from wheelstore.resolve.selection import Selected
-from wheelstore.resolve.transport import Transport
 from wheelstore.store.archive import DEFAULT_LIMITS
 from wheelstore.store.claims import Claims
 from wheelstore.store.errors import StoreError
@@ -60,7 +62,7 @@ class Ingestion:
 
     store: Store
     index: Index
-    transport: Transport
+    sources: Sources
     say: Callable[[str], None]
 
     def ensure(self, selected: Sequence[Selected], *, wanted: bool, stream: TextIO) -> dict[int, WheelRow]:
@@ -140,7 +142,7 @@ class _Operation:
         ordered = sorted(missing, key=lambda at: -(missing[at].size or 0))
         jobs = [self._job(at, missing[at]) for at in ordered]
         futures: dict[int, tuple[WheelFile, Future[WheelRow]]] = {}
-        with Downloads(self.means.transport, jobs, progress=self.progress.advance) as downloads:
+        with Downloads(self.means.sources.transport, jobs, progress=self.progress.advance) as downloads:
             for at, downloaded in downloads:
                 one = missing[at]
                 wheel = WheelFile(
@@ -164,7 +166,16 @@ class _Operation:
             hashes={"sha256": one.sha256} if one.sha256 else {},
             accepted=one.pin.hashes,
             size=one.size,
+            moved=lambda: self._address(one),
         )
+
+    def _address(self, one: Selected) -> str | None:
+        """Where an index says now that the wheel is: its address may have been remembered from long ago."""
+        if one.sha256 is None or not isinstance(one.pin.source, IndexSource):
+            return None
+        with suppress(ResolveError):  # then what the server said of the file is what the user has to know
+            return self.means.sources.indexes.moved(one.pin.name, one.sha256, index=one.pin.index)
+        return None
 
     def _target(self, at: int, one: Selected) -> str:
         """A download whose hash is known has a name of its own in ``tmp/``, so that the next command can resume it."""

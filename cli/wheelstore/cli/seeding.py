@@ -93,7 +93,7 @@ class _Fetch:
                 for name in names
             ]
             console = Console(quiet=self._common.quiet)
-            means = Ingestion(store=self._store, index=self._index, transport=sources.transport, say=console.say)
+            means = Ingestion(store=self._store, index=self._index, sources=sources, say=console.say)
             wanted = self._common.progress and not self._common.quiet and not self._common.json
             rows = means.ensure(selected, wanted=wanted, stream=console.stream)
         return {name: rows[at] for at, name in enumerate(names)}

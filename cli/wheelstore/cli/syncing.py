@@ -120,7 +120,7 @@ class Sync:
 
     def _ingest(self, selected: Sequence[Selected], sources: Sources) -> list[WheelRow]:
         """The rows of the selected wheels, in order, after fetching those that the store lacks."""
-        ingestion = Ingestion(store=self.store, index=self.index, transport=sources.transport, say=self.console.say)
+        ingestion = Ingestion(store=self.store, index=self.index, sources=sources, say=self.console.say)
         wanted = self.request.progress and not self.request.quiet and not self.request.json
         rows = ingestion.ensure(selected, wanted=wanted, stream=self.console.stream)
         return [rows[at] for at in range(len(selected))]

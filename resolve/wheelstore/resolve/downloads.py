@@ -17,7 +17,7 @@ from typing import Generic, Self, TypeVar
 
 from wheelstore.resolve.download import Downloaded
 from wheelstore.resolve.errors import ResolveError
-from wheelstore.resolve.fetch_errors import FetchErrors
+from wheelstore.resolve.fetch_errors import FetchErrors, FetchFailed
 from wheelstore.resolve.transport import Transport
 
 THREADS = 16
@@ -26,12 +26,18 @@ _PATIENCE = 0.8
 _TICK = 0.2
 """Seconds between chances for Ctrl-C where a blocking wait does not see it (Windows)."""
 
+_ELSEWHERE = frozenset({401, 403, 404, 410})
+"""What servers say of a file that has moved, or of an address that was signed for a short time."""
+
 Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(Generic[Key]):
-    """One file to fetch, as :func:`wheelstore.resolve.download.download` takes it, under the caller's key."""
+    """One file to fetch, as :func:`wheelstore.resolve.download.download` takes it, under the caller's key.
+
+    `moved` is asked for another address when the server says that the file is not at this one.
+    """
 
     key: Key
     url: str
@@ -40,6 +46,7 @@ class Job(Generic[Key]):
     accepted: Collection[str] = ()
     size: int | None = None
     limit: int | None = None
+    moved: Callable[[], str | None] | None = None
 
 
 class Downloads(Generic[Key]):
@@ -131,16 +138,25 @@ class Downloads(Generic[Key]):
 
     def _attempt(self, job: Job[Key]) -> Downloaded | Exception:
         try:
-            return self._transport.download(
-                job.url,
-                job.target,
-                hashes=job.hashes,
-                accepted=job.accepted,
-                size=job.size,
-                limit=job.limit,
-                progress=self._progress,
-                cancelled=self._cancelled,
-            )
+            try:
+                return self._download(job, job.url)
+            except FetchFailed as error:
+                url = job.moved() if job.moved is not None and error.status in _ELSEWHERE else None
+                if url is None or url == job.url:
+                    raise
+                return self._download(job, url)
         except Exception as error:
             self._waiting.clear()
             return error
+
+    def _download(self, job: Job[Key], url: str) -> Downloaded:
+        return self._transport.download(
+            url,
+            job.target,
+            hashes=job.hashes,
+            accepted=job.accepted,
+            size=job.size,
+            limit=job.limit,
+            progress=self._progress,
+            cancelled=self._cancelled,
+        )

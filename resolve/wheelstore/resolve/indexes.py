@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from wheelstore.resolve.facts import Facts
+from wheelstore.resolve.facts import Facts, KnownFile
 from wheelstore.resolve.find_links import as_url, hash_file, local_path, scan_directory, stamp_of
 from wheelstore.resolve.links import without_credentials
 from wheelstore.resolve.page_cache import PageCache, PageSource, UnknownOffline
@@ -130,6 +130,26 @@ class Indexes:
             page = self._or_none(self._index_page, location, project)
             if page is not None:
                 yield Answer(without_credentials(location), page)
+
+    def doubt(self, project: str, *, index: str | None = None) -> bool:
+        """Let the next `search` ask for pages that this object has only remembered so far; False if it has not.
+
+        What is missing on a page that is still fresh may have been published since.
+        """
+        indexes = (_slashed(as_url(index)),) if index is not None else self._indexes
+        pages = (*self._find_links, *(_project_url(location, project) for location in indexes))
+        doubted = [self._cache.doubt(page) for page in pages if not page.startswith("file:")]
+        return any(doubted)
+
+    def moved(self, project: str, sha256: str, *, index: str | None = None) -> str | None:
+        """Where a file is now, for one that is no longer where it was; None if no page that is asked anew tells."""
+        if not self.doubt(project, index=index):
+            return None
+        answers = list(self.search(project, index=index))
+        self.flush()
+        found = [KnownFile(file, one.location) for one in answers for file in one.page.files() if file.sha256 == sha256]
+        self.facts.remember_files(found[:1])
+        return found[0].file.url if found else None
 
     def remembered(self, project: str) -> Iterator[Answer]:
         """What was last seen of a project, however old, without asking anyone."""

@@ -85,6 +85,8 @@ class PageCache:
         self._outcomes: dict[str, _Outcome] = {}
         self._lock = threading.Lock()
         self._unwritten: dict[str, CachedPage] = {}
+        self._asked: set[str] = set()
+        self._doubted: set[str] = set()
 
     def page(self, address: str, digest: Digest, *, project: str | None = None) -> Page | RawPage | None:
         """Look a page up by its URL, maybe with credentials; None where the index says that there is none.
@@ -106,6 +108,16 @@ class PageCache:
         if is_first:
             outcome.settle(find)
         return outcome.result()
+
+    def doubt(self, address: str) -> bool:
+        """Let a page be asked for when it is looked up next, however fresh it is; False if it was asked for already."""
+        url = without_credentials(address)
+        with self._lock:
+            if self._offline or url in self._asked or url in self._doubted:
+                return False
+            self._doubted.add(url)
+            self._outcomes.pop(url, None)
+        return True
 
     def remembered(self, url: str) -> Page | None:
         """The page as it was last seen, however long ago; None if it never was, or was missing."""
@@ -141,7 +153,8 @@ class PageCache:
         cached = self._recall(url)
         if url.startswith("file:"):
             return self._ask(url, address, digest, cached, project)
-        is_fresh = cached is not None and not self._refresh and self._now() < cached.fresh_until
+        is_believed = not self._refresh and url not in self._doubted
+        is_fresh = cached is not None and is_believed and self._now() < cached.fresh_until
         if cached is not None and (self._offline or is_fresh):
             page = _open(cached)
             if page is not None or cached.status in _MISSING:
@@ -153,6 +166,7 @@ class PageCache:
     def _ask(
         self, url: str, address: str, digest: Digest, cached: CachedPage | None, project: str | None
     ) -> Page | RawPage | None:
+        self._asked.add(url)
         known = _open(cached) if cached is not None else None
         conditions = _conditions(cached) if cached and known else {}
         reply = self._source.get(address, accept=ACCEPT, headers=conditions)

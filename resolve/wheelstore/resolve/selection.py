@@ -137,7 +137,7 @@ class _Selection:
 
         def search(pin: Pin) -> Selected | ResolveError | None:
             try:
-                return None if dead.is_set() else self._search(pin, learned)
+                return None if dead.is_set() else self._search_again(pin, learned)
             except ResolveError as error:
                 if isinstance(error, FetchFailed) and error.status is None:
                     dead.set()
@@ -218,6 +218,15 @@ class _Selection:
             for file in answer.page.group(key)
             if file.sha256 in wanted
         )
+
+    def _search_again(self, pin: Pin, learned: list[KnownFile]) -> Selected:
+        """Search; what is not found on remembered pages is searched for once more on new ones."""
+        try:
+            return self._search(pin, learned)
+        except PinRefused:
+            if not self._indexes.doubt(pin.name, index=pin.index):
+                raise
+            return self._search(pin, learned)
 
     def _search(self, pin: Pin, learned: list[KnownFile]) -> Selected:
         """Ask the locations for the pin's files, and select among them."""
