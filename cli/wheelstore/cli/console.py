@@ -20,7 +20,7 @@ def report(error: BaseException, stream: TextIO | None = None) -> None:
     """Write ``error: …`` for the error and each that it collects, then ``hint: …`` for each distinct hint."""
     errors: Sequence[BaseException] = getattr(error, "errors", ()) or (error,)
     hints = {str(hint): None for one in (*errors, error) if (hint := getattr(one, "hint", None))}
-    fail((_one_line(one) for one in errors), hints, stream)
+    fail((str(one) or type(one).__name__ for one in errors), hints, stream)
 
 
 def fail(errors: Iterable[str], hints: Iterable[str] = (), stream: TextIO | None = None) -> None:
@@ -28,9 +28,9 @@ def fail(errors: Iterable[str], hints: Iterable[str] = (), stream: TextIO | None
     stream = stream or sys.stderr
     paint = palette_for(stream).paint
     for error in errors:
-        stream.write(f"{paint('error', 'red', 'bold')}{paint(':', 'bold')} {error}\n")
+        stream.write(f"{paint('error', 'red', 'bold')}{paint(':', 'bold')} {one_line(error)}\n")
     for hint in hints:
-        stream.write(f"{paint('hint', 'cyan', 'bold')}{paint(':', 'bold')} {hint}\n")
+        stream.write(f"{paint('hint', 'cyan', 'bold')}{paint(':', 'bold')} {one_line(hint)}\n")
 
 
 def explain(error: Exception) -> bool:
@@ -63,8 +63,12 @@ def silence() -> None:
     os.close(nowhere)
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split("\n")) or type(error).__name__
+def one_line(text: str) -> str:
+    """The text without line breaks, and without what a terminal would obey: indexes and wheels have a say in it."""
+    return text.translate(_CONTROL)
+
+
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ")
 
 
 def write_data(text: str, stream: TextIO | None = None) -> None:
@@ -101,7 +105,7 @@ class Console:
         """Something that may be wrong."""
         if self.quiet < 2:
             paint = self.palette.paint
-            self.stream.write(f"{paint('warning', 'yellow', 'bold')}{paint(':', 'bold')} {text}\n")
+            self.stream.write(f"{paint('warning', 'yellow', 'bold')}{paint(':', 'bold')} {one_line(text)}\n")
 
     def detail(self, text: str) -> None:
         """Something for those who asked with ``-v``."""
