@@ -23,8 +23,13 @@ except ImportError:
 
 def record_hash(content: bytes) -> str:
     """A RECORD line's second field for `content`."""
-    digest = b2a_base64(sha256(content).digest(), newline=False).rstrip(b"=")
-    return "sha256=" + digest.translate(_URL_SAFE).decode()
+    return hash_field("sha256", sha256(content).digest())
+
+
+def hash_field(algorithm: str, digest: bytes) -> str:
+    """A digest as RECORD has it: URL-safe base64 without padding."""
+    text = b2a_base64(digest, newline=False).rstrip(b"=")
+    return f"{algorithm}={text.translate(_URL_SAFE).decode()}"
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -50,7 +55,7 @@ def record_line(path: str, digest: str, size: str) -> str:
 
 def finish_record(head: bytes, scripts: Mapping[str, bytes], site: str) -> bytes:
     """`head`, which lists all other files, with a line for each of `scripts` (content by target), sorted."""
-    lines = head.decode().splitlines()
+    lines = head.decode().rstrip("\n").split("\n")  # not `splitlines`: a name may hold a U+2028
     for target, content in scripts.items():
         lines.append(record_line(relative_to_site(target, site), record_hash(content), str(len(content))))
     return ("\n".join(sorted(lines)) + "\n").encode()
@@ -61,9 +66,9 @@ def read_record(path: str) -> list[str] | None:
     import csv
 
     try:
-        with open(path, encoding="utf-8", newline="") as stream:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
             return [row[0] for row in csv.reader(stream) if row and row[0]]
-    except (FileNotFoundError, UnicodeDecodeError, csv.Error):
+    except (OSError, UnicodeDecodeError, csv.Error):
         return None
 
 
@@ -72,6 +77,8 @@ def inside(root: str, site: str, listed: str) -> str | None:
 
     An absolute path counts if it is below `root` as written; `..` is resolved by text, so that a link cannot lead out.
     """
+    if "\0" in listed:
+        return None
     if os.path.isabs(listed):
         path, root = os.path.normpath(listed), os.path.normpath(root)
         return os.path.relpath(path, root).replace(os.sep, "/") if path.startswith(root + os.sep) else None
