@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from support.wheels import make_wheel, record_hash
+
 from wheelstore.materialize.distribution import Blobs, Installed, Scheme, plan_environment
 from wheelstore.store.archive import DEFAULT_LIMITS
 from wheelstore.store.blobs import blob_name
@@ -40,9 +41,9 @@ def installed_record(tmp_path: Path, wheel: Path) -> dict[str, str]:
 
 
 def test_hexadecimal_and_padded_hashes_are_written_as_the_specification_says(tmp_path: Path) -> None:
-    def odd(record: bytes) -> bytes:
-        text = record.decode().replace(record_hash(CODE), f"sha256={hashlib.sha256(CODE).hexdigest()}")
-        return re.sub(r"(METADATA,sha256=[\w-]+)", r"\1=", text).encode()
+    def odd(record: str) -> str:
+        text = record.replace(record_hash(CODE), f"sha256={hashlib.sha256(CODE).hexdigest()}")
+        return re.sub(r"(METADATA,sha256=[\w-]+)", r"\1=", text)
 
     wheel = make_wheel(tmp_path, files={"demo.py": CODE}, record=odd)
     fields = installed_record(tmp_path, wheel)

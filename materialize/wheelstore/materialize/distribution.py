@@ -6,6 +6,7 @@ Binary distribution format (PEP 427), "Installing a wheel"; Recording installed 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -179,8 +180,8 @@ class _LayOut:
         """The hash field of every file; those not in the specification's form (old wheels have some) put into it."""
         key = next(file.key for file in files if file.path == record)
         content = self._blobs.read(key)
-        rows = csv.reader(content.decode("utf-8-sig").splitlines())
-        hashes = {row[0].replace("\\", "/"): row[1] for row in rows if len(row) > 1}
+        rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        hashes = {row[0]: row[1] for row in rows if len(row) > 1}
         odd = [path for path, text in hashes.items() if text and not (len(text) == _PLAIN and text[:7] == "sha256=")]
         if odd:
             recorded = parse_record(content, record)
@@ -190,8 +191,7 @@ class _LayOut:
                     hashes[path] = hash_field(ALGORITHMS[len(digest)], digest)
         return hashes
 
-    def _data_target(self, path: str) -> str:
-        kind, _, rest = path.partition("/")
+    def _data_target(self, kind: str, rest: str) -> str:
         scheme = self._scheme
         if kind == "data":
             return rest
