@@ -11,7 +11,7 @@ from wheelstore.materialize.environment import State, marks_hold, marks_of, read
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
 from wheelstore.materialize.link import MODES, probe
 from wheelstore.materialize.plan import PlanDamaged, unpack
-from wheelstore.materialize.sync import Outcome, Work, apply, compare_disk, compare_plans
+from wheelstore.materialize.sync import Outcome, Work, compare_disk, compare_plans
 from wheelstore.materialize.tree import Tree
 from wheelstore.materialize.venv import UnusablePlace, write_venv
 from wheelstore.store.errors import StoreError
@@ -243,24 +243,33 @@ def _change(
     reinstall: bool,
     dry_run: bool,
 ) -> Outcome:
+    from wheelstore.materialize.change import apply, finish_changes, hold
+
+    try:
+        with hold(place.path):
+            finish_changes(place.path)
+            place = place._replace(state=read_state(place.path))
+            tree = _tree(place.path, place.path, store, mode, goal.interpreter)
+            work = _compare(place, goal, tree, index=index, reinstall=reinstall)
+            if not dry_run:
+                if work.removed or work.written:
+                    apply(tree, goal.plan, work, mode=mode, blobs=store.blobs, site=goal.interpreter.purelib)
+                _keep(place.path, place, goal, store=store, index=index, mode=mode, now=now)
+            return work.outcome
+    except OSError as error:
+        raise TargetUnwritable(place.path, _reason(error)) from error
+
+
+def _compare(place: Place, goal: Goal, tree: Tree, *, index: Index, reinstall: bool) -> Work:
+    """The work for an existing environment: by its plan if nobody has touched it since, else by its files."""
     interpreter, after = goal.interpreter, goal.plan
-    tree = _tree(place.path, place.path, store, mode, interpreter)
     before = known_plan(index, place.state.manifest) if place.state else None
     kept = kept_seeds(place.path)
     untouched = place.state is not None and marks_hold(place.path, place.state.marks)
     if before is not None and untouched and not reinstall and not _leaves_seeds(before, after, kept):
-        work = compare_plans(before, after)
-    else:
-        work = compare_disk(tree, before, after, sites=(interpreter.purelib, interpreter.platlib), keep=kept)
-    if reinstall:
-        work = _all_anew(work, after)
-    if not dry_run:
-        try:
-            apply(tree, after, work, blobs=store.blobs, mode=mode, site=interpreter.purelib)
-        except OSError as error:
-            raise TargetUnwritable(place.path, _reason(error)) from error
-        _keep(place.path, place, goal, store=store, index=index, mode=mode, now=now)
-    return work.outcome
+        return compare_plans(before, after)
+    work = compare_disk(tree, before, after, sites=(interpreter.purelib, interpreter.platlib), keep=kept)
+    return _all_anew(work, after) if reinstall else work
 
 
 def _all_anew(work: Work, plan: Plan) -> Work:

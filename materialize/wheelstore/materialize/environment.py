@@ -54,9 +54,14 @@ def write_state(environment: str, state: State) -> None:
     directory = f"{environment}/{DIRECTORY}"
     os.makedirs(directory, exist_ok=True)
     temporary = f"{directory}/state.{os.getpid()}"
-    with open(temporary, "wb") as stream:
-        stream.write("\n".join((_MAGIC, *state)).encode())
-    os.replace(temporary, f"{directory}/state")
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write("\n".join((_MAGIC, *state)).encode())
+        os.replace(temporary, f"{directory}/state")
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
 
 
 def marks_of(environment: str, directories: tuple[str, ...]) -> str:

@@ -1,19 +1,16 @@
-"""Bring an environment to its plan: make a new one beside its place and rename it there, or change an existing one."""
+"""What has to change for an environment to be what its plan says; `change` does it."""
 
 from __future__ import annotations
 
 import os
 
-from wheelstore.materialize.link import Linker
 from wheelstore.materialize.plan import changes
-from wheelstore.materialize.tree import write_file
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wheelstore.materialize.link import Mode
     from wheelstore.materialize.plan import Distribution, Plan
     from wheelstore.materialize.tree import Tree
 
@@ -33,7 +30,7 @@ class Outcome(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The file changes that bring an environment to its plan; made by `compare`, carried out by `apply`."""
+    """The file changes that bring an environment to its plan; made by comparing, carried out by `change.apply`."""
 
     removed: list[str]
     written: set[str]
@@ -103,98 +100,3 @@ def _has_content(path: str, content: bytes) -> bool:
             return stream.read(len(content) + 1) == content
     except OSError:
         return False
-
-
-def apply(tree: Tree, plan: Plan, work: Work, *, blobs: str, mode: Mode, site: str) -> None:
-    """Carry out `work` in the existing environment `tree`.
-
-    New content appears by rename; what is removed goes last, so that an interrupted run leaves files too many rather
-    than too few, and the next sync finishes it.
-    """
-    root = tree.root
-    for directory in _parents(work.written):
-        _ensure_directory(root, directory)
-    sources = dict(zip(plan.targets, plan.sources, strict=True))
-    linked = [target for target in sorted(work.written) if target in sources]
-    present = {target for target in linked if os.path.lexists(f"{root}/{target}")}
-    temporaries = {target: _temporary(target) for target in present}
-    Linker(blobs, root, mode).run(
-        [sources[target] for target in linked], [temporaries.get(target, target) for target in linked]
-    )
-    for target, temporary in temporaries.items():
-        os.replace(f"{root}/{temporary}", f"{root}/{target}")
-    _write_generated(tree, plan, work, site)
-    _remove(root, work.removed, keep=set(plan.directories))
-
-
-def _write_generated(tree: Tree, plan: Plan, work: Work, site: str) -> None:
-    records = [record for record in plan.records if record.target in work.written]
-    needed = {target for record in records for target in record.scripts}
-    scripts = [script for script in plan.scripts if script.target in work.written or script.target in needed]
-    for target, content in tree.written_files(scripts, records, site):
-        if target in work.written:
-            temporary = f"{tree.root}/{_temporary(target)}"
-            write_file(temporary, content, executable=not target.endswith("/RECORD"))
-            os.replace(temporary, f"{tree.root}/{target}")
-
-
-def _parents(targets: Iterable[str]) -> list[str]:
-    parents: set[str] = set()
-    for target in targets:
-        directory = target.rpartition("/")[0]
-        while directory and directory not in parents:
-            parents.add(directory)
-            directory = directory.rpartition("/")[0]
-    return sorted(parents)
-
-
-def _temporary(target: str) -> str:
-    directory, slash, name = target.rpartition("/")
-    return f"{directory}{slash}.{name[:200]}.{os.getpid()}"
-
-
-def _ensure_directory(root: str, directory: str) -> None:
-    path = f"{root}/{directory}"
-    try:
-        os.mkdir(path)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            os.unlink(path)
-            os.mkdir(path)
-
-
-def _remove(root: str, targets: Iterable[str], *, keep: set[str]) -> None:
-    """Remove files, their bytecode, and the directories that this leaves empty."""
-    emptied: set[str] = set()
-    for target in targets:
-        try:
-            os.unlink(f"{root}/{target}")
-        except FileNotFoundError:
-            pass
-        except (IsADirectoryError, PermissionError):
-            if not os.path.isdir(f"{root}/{target}"):
-                raise
-        directory, _, name = target.rpartition("/")
-        emptied.add(directory)
-        if name.endswith(".py"):
-            _remove_bytecode(f"{root}/{directory}/__pycache__", name[:-3])
-            emptied.add(f"{directory}/__pycache__")
-    for directory in sorted(emptied, key=len, reverse=True):
-        while directory and directory not in keep:
-            try:
-                os.rmdir(f"{root}/{directory}")
-            except FileNotFoundError:
-                pass
-            except OSError:
-                break
-            directory = directory.rpartition("/")[0]
-
-
-def _remove_bytecode(cache: str, stem: str) -> None:
-    try:
-        names = os.listdir(cache)
-    except OSError:
-        return
-    for name in names:
-        if name.startswith(f"{stem}.") and name.endswith(".pyc"):
-            os.unlink(f"{cache}/{name}")

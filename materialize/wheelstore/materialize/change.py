@@ -1,0 +1,250 @@
+"""Change an existing environment so that no moment of it is half a change.
+
+Everything new is made in a directory of its own, ``.wheelstore/change-…/new/`` in the environment, at the paths that
+it is to have. Then the list of what moves in and what goes is written down, which is the decision: before it, an
+interrupted change is thrown away; from then on it is only ever finished, by this process or by the next that holds
+the environment (`hold`), because moving and removing can be repeated.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from wheelstore.materialize.environment import DIRECTORY, read_state, write_state
+from wheelstore.materialize.fresh import remove_tree
+from wheelstore.materialize.link import Linker
+from wheelstore.materialize.tree import write_file
+from wheelstore.store.claims import Claims
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from wheelstore.materialize.link import Mode
+    from wheelstore.materialize.plan import Plan
+    from wheelstore.materialize.sync import Work
+    from wheelstore.materialize.tree import Tree
+
+_PREFIX = "change-"
+_LIST = "list"
+
+
+def hold(root: str, *, waiting: Callable[[], None] | None = None) -> Claims:
+    """A context in which no other process changes the environment `root`; `waiting` is called before a wait.
+
+    Raises:
+        OSError: the environment cannot be written to.
+    """
+    os.makedirs(f"{root}/{DIRECTORY}", exist_ok=True)
+    return Claims(f"{root}/{DIRECTORY}/lock", ["0" * 64], waiting=waiting)
+
+
+def finish_changes(root: str) -> None:
+    """Finish what an earlier process had decided to change, and throw away what it had not; inside `hold`."""
+    for name in os.listdir(f"{root}/{DIRECTORY}"):
+        if name.startswith(_PREFIX):
+            change = f"{root}/{DIRECTORY}/{name}"
+            if os.path.exists(f"{change}/{_LIST}"):
+                _finish(root, change)
+            else:
+                remove_tree(change)
+        elif name.startswith("state."):  # of a process that was killed while it wrote
+            os.unlink(f"{root}/{DIRECTORY}/{name}")
+
+
+def apply(tree: Tree, plan: Plan, work: Work, *, blobs: str, mode: Mode, site: str) -> None:
+    """Carry out `work` in the existing environment `tree`; inside `hold`. Its state does not hold afterwards.
+
+    Raises:
+        OSError: the environment cannot be written to, and is as it was; or, in the rare case that this shows only
+            after the decision, the next `finish_changes` goes on.
+    """
+    change = f"{tree.root}/{DIRECTORY}/{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
+    new = f"{change}/new"
+    try:
+        _make_parents(new, work.written)
+        _make_files(tree, new, plan, work, blobs=blobs, mode=mode, site=site)
+        _forget_marks(tree.root)
+        moves = _moves(tree.root, work.written)
+        _check_room(tree.root, moves, set(work.removed))
+        _decide(change, moves, work.removed, keep=set(plan.directories))
+    except BaseException:
+        if os.path.lexists(change):
+            remove_tree(change)
+        raise
+    try:
+        _finish(tree.root, change)
+    except KeyboardInterrupt:
+        finish_changes(tree.root)
+        raise
+
+
+def _make_parents(new: str, targets: Iterable[str]) -> None:
+    made: set[str] = set()
+    os.makedirs(new)
+    for directory in sorted({target.rpartition("/")[0] for target in targets}):
+        at = 0
+        while at >= 0 and directory:
+            at = directory.find("/", at + 1)
+            parent = directory if at < 0 else directory[:at]
+            if parent not in made:
+                made.add(parent)
+                os.mkdir(f"{new}/{parent}")
+
+
+def _make_files(tree: Tree, new: str, plan: Plan, work: Work, *, blobs: str, mode: Mode, site: str) -> None:
+    written = work.written
+    pairs = [(source, target) for source, target in zip(plan.sources, plan.targets, strict=True) if target in written]
+    Linker(blobs, new, mode).run([source for source, _ in pairs], [target for _, target in pairs])
+    records = [record for record in plan.records if record.target in written]
+    needed = {target for record in records for target in record.scripts}
+    scripts = [script for script in plan.scripts if script.target in written or script.target in needed]
+    for target, content in tree.written_files(scripts, records, site):
+        if target in written:
+            write_file(f"{new}/{target}", content, executable=not target.endswith("/RECORD"))
+
+
+def _forget_marks(root: str) -> None:
+    """Let nobody take the environment for what it was, from before the decision on."""
+    state = read_state(root)
+    if state is not None:
+        write_state(root, state._replace(marks=""))
+
+
+def _moves(root: str, targets: Iterable[str]) -> list[str]:
+    """What is to be moved, for all of `targets` to be: the uppermost directories that are new, and single files."""
+    present: dict[str, bool] = {"": True}
+    moves: dict[str, None] = {}
+    for target in sorted(targets):
+        at = target.find("/")
+        while at >= 0:
+            directory = target[:at]
+            if directory not in present:
+                present[directory] = os.path.isdir(f"{root}/{directory}")
+            if not present[directory]:
+                moves[directory] = None
+                break
+            at = target.find("/", at + 1)
+        else:
+            moves[target] = None
+    return list(moves)
+
+
+def _check_room(root: str, moves: Iterable[str], removed: set[str]) -> None:
+    """Refuse to put a file where a directory is that does not go away with what is removed."""
+    for target in moves:
+        if os.path.isdir(f"{root}/{target}"):
+            for directory, _, names in os.walk(f"{root}/{target}"):
+                below = os.path.relpath(directory, root).replace(os.sep, "/")
+                if any(f"{below}/{name}" not in removed and not name.endswith(".pyc") for name in names):
+                    raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), f"{root}/{target}")
+
+
+def _decide(change: str, moves: list[str], removed: list[str], *, keep: set[str]) -> None:
+    """Write down the list: how many there are of each, then what moves, what goes, and what stays when it is empty."""
+    parents = {parent for target in removed for parent in _parents_of(target)}
+    kept = sorted((keep & parents) | keep.intersection(f"{parent}/__pycache__" for parent in parents))
+    lines = (f"{len(moves)} {len(removed)} {len(kept)}", *moves, *removed, *kept)
+    with open(f"{change}/{_LIST}.tmp", "wb") as stream:
+        stream.write("\0".join(lines).encode("utf-8", "surrogateescape"))
+    os.rename(f"{change}/{_LIST}.tmp", f"{change}/{_LIST}")
+
+
+def _finish(root: str, change: str) -> None:
+    """Do what the list says, as far as that is not done yet."""
+    with open(f"{change}/{_LIST}", "rb") as stream:
+        head, *lines = stream.read().decode("utf-8", "surrogateescape").split("\0")
+    moves, removed, _ = map(int, head.split(" "))
+    files = lines[moves : moves + removed]
+    blocked = [name for name in lines[:moves] if not _move(f"{change}/new/{name}", f"{root}/{name}")]
+    _remove(root, files, keep=set(lines[moves + removed :]))
+    for name in blocked:
+        if os.path.isdir(f"{root}/{name}"):
+            os.rmdir(f"{root}/{name}")
+        _move(f"{change}/new/{name}", f"{root}/{name}")
+    os.unlink(f"{change}/{_LIST}")
+    remove_tree(change)
+
+
+def _move(source: str, target: str) -> bool:
+    """Move a file or directory into its place unless that is done; false if a directory is in a file's way."""
+    if not os.path.lexists(source):
+        return True
+    is_directory = os.path.isdir(source)
+    try:
+        os.replace(source, target)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target))
+        os.replace(source, target)
+    except NotADirectoryError:  # a file where a directory is to be
+        os.unlink(target)
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return _move_across(source, target)
+        if not os.path.isdir(target):
+            raise
+        return is_directory and all([_move(f"{source}/{name}", f"{target}/{name}") for name in os.listdir(source)])
+    return True
+
+
+def _move_across(source: str, target: str) -> bool:
+    """`_move` to another filesystem, which someone has put into the environment."""
+    import shutil
+
+    beside = f"{target}.{os.urandom(4).hex()}"
+    try:
+        if os.path.isdir(source):
+            shutil.copytree(source, beside, symlinks=True)
+        else:
+            shutil.copy2(source, beside)
+        return _move(beside, target)
+    finally:
+        if os.path.lexists(beside):
+            remove_tree(beside)
+
+
+def _parents_of(target: str) -> list[str]:
+    parents = []
+    while "/" in target:
+        target = target.rpartition("/")[0]
+        parents.append(target)
+    return parents
+
+
+def _remove(root: str, targets: Iterable[str], *, keep: set[str]) -> None:
+    """Remove files, their bytecode, and the directories that this leaves empty."""
+    emptied: set[str] = set()
+    for target in targets:
+        try:
+            os.unlink(f"{root}/{target}")
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except (IsADirectoryError, PermissionError):
+            if not os.path.isdir(f"{root}/{target}"):
+                raise
+        directory, _, name = target.rpartition("/")
+        emptied.add(directory)
+        if name.endswith(".py"):
+            _remove_bytecode(f"{root}/{directory}/__pycache__", name[:-3])
+            emptied.add(f"{directory}/__pycache__")
+    for directory in sorted(emptied, key=len, reverse=True):
+        while directory and directory not in keep:
+            try:
+                os.rmdir(f"{root}/{directory}")
+            except FileNotFoundError:
+                pass
+            except OSError:
+                break
+            directory = directory.rpartition("/")[0]
+
+
+def _remove_bytecode(cache: str, stem: str) -> None:
+    try:
+        names = os.listdir(cache)
+    except OSError:
+        return
+    for name in names:
+        if name.startswith(f"{stem}.") and name.endswith(".pyc"):
+            os.unlink(f"{cache}/{name}")
