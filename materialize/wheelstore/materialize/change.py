@@ -185,7 +185,7 @@ def _move(source: str, target: str) -> bool:
             return _move_across(source, target)
         if not os.path.isdir(target):
             raise
-        return is_directory and all([_move(f"{source}/{name}", f"{target}/{name}") for name in os.listdir(source)])
+        return is_directory and all(_move(f"{source}/{name}", f"{target}/{name}") for name in os.listdir(source))
     return True
 
 
