@@ -167,6 +167,12 @@ def test_setup_cfg_names_a_directory_too(project: Path) -> None:
     assert (reference.name, reference.read) == ("old-one", (old / "pyproject.toml", old / "setup.cfg"))
 
 
+@pytest.mark.parametrize("text", ["project = 1", "[project]", "[project]\nname = 1", "[project]\nname = ''"])
+def test_metadata_without_a_name_names_nothing(project: Path, text: str) -> None:
+    (project / "project/pyproject.toml").write_text(text)
+    assert parse_reference("./project", directory=project).name is None
+
+
 def test_a_subdirectory_is_where_the_project_is(project: Path) -> None:
     reference = parse_reference(f"{project.as_uri()}#subdirectory=project", directory=Path())
     assert reference.source == PathSource(path=project, subdirectory="project")

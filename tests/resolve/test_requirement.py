@@ -33,6 +33,7 @@ def parse(text: str, *, directory: Path = Path("/nowhere"), **options: Any) -> R
         ("demo==1.0,>=0.5", "1.0"),
         ("demo>0,==1.0,==1.0.0", "1.0"),
         ("demo==1.0;", "1.0"),
+        ("demo==1.0a1,>=0", "1.0a1"),
         ("demo", None),
         ("demo>=1", None),
         ("demo==1.*", None),
@@ -60,6 +61,7 @@ def test_everything_of_a_line_is_kept() -> None:
     [
         ("demo>=2", "demo>=2 is not pinned with =="),
         ("demo [a]  ; os_name == 'nt'", "demo [a] is not pinned with =="),
+        ("demo!=1.*", "demo!=1.* is not pinned with =="),
         ("demo==1.*", "demo==1.* is not pinned: a wildcard stands for many versions"),
     ],
 )
@@ -107,6 +109,12 @@ def test_what_does_not_parse_says_where(text: str, message: str, hint: str | Non
         assert re.sub("Expected .* at ", "Expected … at ", str(caught.value)) == message
     if hint is not None:
         assert (caught.value.hint or "").startswith(hint)
+
+
+def test_no_hint_is_given_where_there_is_none() -> None:
+    with pytest.raises(BadRequirement) as caught:
+        parse("demo[a==1.0")
+    assert caught.value.hint is None
 
 
 def test_a_long_line_is_quoted_in_part() -> None:

@@ -72,6 +72,7 @@ def test_a_fragment_is_found_on_its_physical_line() -> None:
         (codecs.BOM_UTF32_BE + "ü".encode("utf-32-be"), "ü"),
         ("# -*- coding: latin-1 -*-\nü".encode("latin-1"), "# -*- coding: latin-1 -*-\nü"),
         ("#!x\n# coding=latin-1\nü".encode("latin-1"), "#!x\n# coding=latin-1\nü"),
+        ("x # coding=latin-1\nü".encode(), "x # coding=latin-1\nü"),
         ("\n\n# coding=latin-1\nü".encode(), "\n\n# coding=latin-1\nü"),
     ],
 )
