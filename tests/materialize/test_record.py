@@ -62,3 +62,20 @@ def test_scripts_are_added_in_order(tmp_path: Path) -> None:
 
 def test_no_record_is_none(tmp_path: Path) -> None:
     assert read_record(str(tmp_path / "RECORD")) is None
+
+
+def test_a_record_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "latin").write_bytes(b"caf\xe9.py,,\n")
+    (tmp_path / "loop").symlink_to("loop")
+    for path in ("directory", "latin", "latin/RECORD", "loop"):
+        assert read_record(str(tmp_path / path)) is None
+
+
+def test_a_record_s_lines_are_those_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "RECORD").write_bytes('\ufeffa.py,,\r\n\n"b,c.py",h,1\n\u2028.py,,\n'.encode())
+    assert read_record(str(tmp_path / "RECORD")) == ["a.py", "b,c.py", "\u2028.py"]
+
+
+def test_a_path_with_a_nul_is_none() -> None:
+    assert inside("/env", SITE, "a\0.py") is None

@@ -6,16 +6,21 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from support.wheels import sha256_of
 from wheelstore.materialize.distribution import Blobs, Installed, Scheme, plan_environment
 from wheelstore.materialize.plan import Plan
+from wheelstore.materialize.tree import Tree
 from wheelstore.store.archive import DEFAULT_LIMITS, Limits
 from wheelstore.store.blobs import blob_name
 from wheelstore.store.filelist import StoredFile, unpack
 from wheelstore.store.index import WheelRow
 from wheelstore.store.ingest import WheelFile, publish, put_blob, stage
 from wheelstore.store.layout import Store, open_store
+
+if TYPE_CHECKING:
+    from wheelstore.materialize.link import Mode
 
 SITE = "lib/python3.12/site-packages"
 SCHEME = Scheme(purelib=SITE, platlib=SITE, scripts="bin", include="include/site/python3.12")
@@ -56,6 +61,16 @@ class Stock:
         """Add `wheels` and plan an environment of them."""
         return plan_environment([Installed(wheel=self.add(wheel)) for wheel in wheels], scheme, self.blobs)
 
+    def tree(self, root: Path, mode: Mode = "hardlink") -> Tree:
+        """An environment's tree at `root`, whose interpreter is ``bin/python`` in it."""
+        return Tree(root=str(root), final=str(root), blobs=self.store.blobs, mode=mode, python=f"{root}/bin/python")
+
+    def build(self, root: Path, plan: Plan, mode: Mode = "hardlink", *, processes: int = 1) -> Path:
+        """Make the environment of `plan` at `root`, without what makes it a venv."""
+        root.mkdir()
+        self.tree(root, mode).create(plan, SITE, processes=processes)
+        return root
+
     def names(self) -> list[str]:
         """Every file below ``blobs/``."""
         return sorted(
@@ -68,6 +83,22 @@ class Stock:
 def make_stock(directory: Path) -> Stock:
     """An empty store at `directory`."""
     return Stock(open_store(str(directory)))
+
+
+def tree_of(root: Path) -> dict[str, tuple[str, bytes | str | None]]:
+    """Everything below `root`: files (mode and content), links (where to), directories."""
+    found: dict[str, tuple[str, bytes | str | None]] = {}
+    for directory, directories, files in os.walk(root):
+        for name in (*directories, *files):
+            path = Path(directory, name)
+            relative = path.relative_to(root).as_posix()
+            if path.is_symlink():
+                found[relative] = "link", str(path.readlink())
+            elif path.is_dir():
+                found[relative] = "directory", None
+            else:
+                found[relative] = "program" if os.access(path, os.X_OK) else "file", path.read_bytes()
+    return found
 
 
 def files_of(row: WheelRow) -> dict[str, StoredFile]:
