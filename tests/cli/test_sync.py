@@ -219,6 +219,17 @@ def test_markers_decide_and_extras_do_no_harm(store: FrontDoor, universe: Univer
     assert installed(venv) == ["alpha==1.0", "gamma==1.0"]
 
 
+def test_a_lock_without_hashes_offline(store: FrontDoor, work: Path, venv: Path, index: IndexServer) -> None:
+    (work / "lock.txt").write_text("alpha==1.0\nbeta==1.0\ngamma==1.0\n")
+    options = ["-i", index.index_url]
+    online = call_store("sync", "lock.txt", *options, STORE_NO_INDEX="", STORE_FIND_LINKS="")
+    assert online.status == 0, online.stderr
+    shutil.rmtree(venv)
+    ran = call_store("sync", "lock.txt", *options, "--offline", STORE_NO_INDEX="", STORE_FIND_LINKS="")
+    assert ran.status == 0, ran.stderr
+    assert installed(venv) == ["alpha==1.0", "beta==1.0", "gamma==1.0"]
+
+
 def test_a_lock_on_standard_input(universe: Universe, work: Path, venv: Path) -> None:
     for count, said in ((1, "Installed 1 package"), (2, "Audited 1 package")):
         done = subprocess.run(

@@ -31,7 +31,7 @@ def run_add(request: AddRequest, *, started: float, environ: Mapping[str, str] =
         StoreError, ResolveError: what the user has to know; the store is as it was.
     """
     common = request.common
-    console = Console(quiet=common.quiet, verbose=common.verbose)
+    console = Console(quiet=common.quiet or int(common.json), verbose=common.verbose)
     store = open_store(common.store)
     with open_index(store.index_path) as index:
         added, present = _Add(request, store, index, console, environ).run()

@@ -266,7 +266,7 @@ def _compare(place: Place, goal: Goal, tree: Tree, *, index: Index, reinstall: b
     before = known_plan(index, place.state.manifest) if place.state else None
     kept = kept_seeds(place.path)
     untouched = place.state is not None and marks_hold(place.path, place.state.marks)
-    if before is not None and untouched and not reinstall and not _leaves_seeds(before, after, kept):
+    if before is not None and untouched and not reinstall and not _touches_seeds(before, after, kept):
         return compare_plans(before, after)
     work = compare_disk(tree, before, after, sites=(interpreter.purelib, interpreter.platlib), keep=kept)
     return _all_anew(work, after) if reinstall else work
@@ -283,10 +283,10 @@ def _all_anew(work: Work, plan: Plan) -> Work:
     )
 
 
-def _leaves_seeds(before: Plan, after: Plan, kept: frozenset[str]) -> bool:
-    """Whether distributions are to stay that are in the plan `before` and not in the one `after`."""
-    left = {one.name for one in before.distributions}.difference(one.name for one in after.distributions)
-    return not kept.isdisjoint(left)
+def _touches_seeds(before: Plan, after: Plan, kept: frozenset[str]) -> bool:
+    """Whether only one of the plans has a distribution that stays where it is, so that the disk has to be asked."""
+    names = {one.name for one in before.distributions}.symmetric_difference(one.name for one in after.distributions)
+    return not kept.isdisjoint(names)
 
 
 def kept_seeds(path: str) -> frozenset[str]:

@@ -45,15 +45,16 @@ class StoreReadOnly(StoreError):
 
 
 class StoreFull(StoreError):
-    """The store's filesystem refused to take a wheel's files."""
+    """The store's filesystem refused to take what was to be written; `doing` says what that was."""
 
-    def __init__(self, wheel: str, reason: str) -> None:
-        super().__init__(wheel, reason)
-        self.wheel, self.reason = wheel, reason
-        self.hint = "nothing was changed; make room (or point --store elsewhere) and run the same command again"
+    hint = "nothing was changed; make room (or point --store elsewhere) and run the same command again"
+
+    def __init__(self, doing: str, reason: str) -> None:
+        super().__init__(doing, reason)
+        self.doing, self.reason = doing, reason
 
     def __str__(self) -> str:
-        return f"cannot unpack {self.wheel} into the store: {self.reason}"
+        return f"cannot {self.doing}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +88,23 @@ class Ingestion:
             missing = {at: one for at, one in missing.items() if at not in present}
             if not missing:
                 return present
-            # The processes are forked before the bar and the downloads start threads, and end before the directory
-            # goes: one that is still unpacking when another wheel is refused would make it anew.
+            return present | self._fetch(missing, wanted=wanted, stream=stream)
+
+    def _fetch(self, missing: Mapping[int, Selected], *, wanted: bool, stream: TextIO) -> dict[int, WheelRow]:
+        """Fetch and ingest what is missing; the claims on it are held."""
+        # The processes are forked before the bar and the downloads start threads, and end before the directory
+        # goes: one that is still unpacking when another wheel is refused would make it anew.
+        try:
             with (
                 self._directory() as directory,
                 Workers(min(len(missing), os.cpu_count() or 1)) as workers,
                 progress_on(stream, wanted=wanted) as bar,
             ):
-                return present | _Operation(self, directory, workers, bar).run(missing)
+                return _Operation(self, directory, workers, bar).run(missing)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StoreFull(f"put wheels into the store {self.store.root}", error.strerror or str(error)) from error
 
     @contextmanager
     def _directory(self) -> Iterator[str]:
@@ -186,7 +196,7 @@ def _result(wheel: WheelFile, future: Future[WheelRow]) -> WheelRow:
     try:
         return future.result()
     except OSError as error:
-        raise StoreFull(wheel.filename, error.strerror or str(error)) from error
+        raise StoreFull(f"unpack {wheel.filename} into the store", error.strerror or str(error)) from error
 
 
 def local_hashes(selected: Sequence[Selected]) -> tuple[Selected, ...]:

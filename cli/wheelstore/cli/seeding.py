@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from wheelstore.cli.environments import Goal
 from wheelstore.cli.goals import goal_of
@@ -101,12 +101,13 @@ class _Fetch:
     def _from_index(self, name: str, target: Target, sources: Sources) -> Selected:
         from packaging.version import Version
 
+        from wheelstore.cli.selecting import known_in
         from wheelstore.resolve.pins import Pin, Position
         from wheelstore.resolve.selection import select
 
         version = Version(self._newest(name, target, sources))
         pin = Pin(name=name, version=version, position=Position("--seed"))  # type: ignore[arg-type]
-        return select([pin], target, sources.indexes, known=self._known)[0]
+        return select([pin], target, sources.indexes, known=known_in(self._index.path))[0]
 
     def _newest(self, name: str, target: Target, sources: Sources) -> str:
         """The highest stable version with a wheel that fits; offline, of those that are here."""
@@ -131,8 +132,5 @@ class _Fetch:
         return str(max(stable))
 
     def _here(self, files: Sequence[IndexFile]) -> list[IndexFile]:
-        known = self._known([file.sha256 for file in files if file.sha256])
+        known = self._index.filenames([file.sha256 for file in files if file.sha256])
         return [file for file in files if file.sha256 in known or file.url.startswith("file:")]
-
-    def _known(self, sha256s: Collection[str]) -> Mapping[str, str]:
-        return self._index.filenames(list(sha256s))

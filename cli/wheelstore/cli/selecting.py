@@ -27,9 +27,9 @@ from wheelstore.resolve.pins import (
     checked_hash,
     hide_credentials,
 )
-from wheelstore.resolve.selection import Selected, select
+from wheelstore.resolve.selection import Known, Selected, select
 from wheelstore.resolve.target import Target
-from wheelstore.store.index import Index, WheelRow
+from wheelstore.store.index import Index, WheelRow, open_index
 
 
 class NotAWheel(ResolveError):
@@ -53,13 +53,9 @@ def select_wheels(
     Raises:
         SelectionFailed: with every problem.
     """
-
-    def known(sha256s: Collection[str]) -> Mapping[str, str]:
-        return index.filenames(list(sha256s))
-
     console.detail(f"Looking in {', '.join(sources.indexes.sources) or 'no index'}")
     options = meaning.lock.options
-    found = select(meaning.pins, Target.of(interpreter), sources.indexes, known=known, formats=options)
+    found = select(meaning.pins, Target.of(interpreter), sources.indexes, known=known_in(index.path), formats=options)
     selected = local_hashes(found)
     for one in selected:
         if one.yanked is not None:
@@ -67,6 +63,16 @@ def select_wheels(
             console.warn(f"{one.pin.spelling} is yanked{reason}")
         console.detail(f"Selected {one.filename}")
     return selected
+
+
+def known_in(path: str) -> Known:
+    """What the index at `path` has; it may be asked from any thread, unlike an open one."""
+
+    def known(sha256s: Collection[str]) -> Mapping[str, str]:
+        with open_index(path) as index:
+            return index.filenames(list(sha256s))
+
+    return known
 
 
 def installations(selected: Sequence[Selected], rows: Sequence[WheelRow]) -> list[Installed]:

@@ -51,7 +51,7 @@ def run_venv(request: VenvRequest, *, started: float, environ: Mapping[str, str]
         place = look(request.path, clear=request.clear, spared=(store.root,))
         if place.existing:
             raise EnvironmentExists(shown)
-        console = Console(quiet=common.quiet, verbose=common.verbose)
+        console = Console(quiet=common.quiet or int(common.json), verbose=common.verbose)
         interpreter, stamp = find(request.python, memory_of(store, index), environ)
         _announce(console, interpreter, shown, seeded=request.seed)
         if request.seed:

@@ -76,7 +76,9 @@ class VenvConfig:
     def prompt(self) -> str | None:
         """What was asked for as the prompt."""
         prompt = self.values.get("prompt")
-        return prompt.strip("'\"") if prompt else None
+        if prompt and len(prompt) > 1 and prompt[0] == prompt[-1] and prompt[0] in "'\"":
+            return prompt[1:-1]  # `venv` writes it as a literal of Python
+        return prompt or None
 
     @property
     def system_site_packages(self) -> bool:
