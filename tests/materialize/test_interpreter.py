@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.interpreters import DictMemory, describe, every_python, facts_of, installed_pythons, play_python, script
 
@@ -80,7 +80,9 @@ def test_facts_survive_being_written_down() -> None:
     assert pickle.loads(pickle.dumps(facts)) == facts
 
 
-@given(st.text(st.characters(exclude_characters="\0")), st.booleans())
+@example(text="\ud800", flag=False)
+@example(text="caf\udce9", flag=True)
+@given(st.text(st.characters(codec=None, exclude_characters="\0")), st.booleans())
 def test_any_text_survives(text: str, flag: bool) -> None:
     facts = describe(prefix=text, markers={"platform_version": text}, gil_disabled=flag)
     assert Interpreter.from_bytes(facts.to_bytes()) == facts

@@ -174,7 +174,7 @@ class Interpreter:
                 facts.pop(f"markers.{name}", None)
             facts["mac_version"] = _mac_generation(self.mac_version)
             text = "\0".join([_FORMAT, *(part for pair in facts.items() for part in pair)])
-            digest = sha256(text.encode("utf-8", "surrogateescape"))
+            digest = sha256(text.encode("utf-8", "surrogatepass"))
             object.__setattr__(self, "_identity", digest.hexdigest())
         return self._identity
 
@@ -208,7 +208,7 @@ class Interpreter:
     def to_bytes(self) -> bytes:
         """Write all of it down; no fact holds a NUL, so that is what separates them."""
         parts = [part for pair in self._flat() for part in pair]
-        return "\0".join([_FORMAT, self.identity, *parts]).encode("utf-8", "surrogateescape")
+        return "\0".join([_FORMAT, self.identity, *parts]).encode("utf-8", "surrogatepass")
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Interpreter:
@@ -217,7 +217,7 @@ class Interpreter:
         Raises:
             ValueError: this is something else, or another version wrote it.
         """
-        form, identity, *parts = data.decode("utf-8", "surrogateescape").split("\0")
+        form, identity, *parts = data.decode("utf-8", "surrogatepass").split("\0")
         if form != _FORMAT or len(parts) % 2:
             raise ValueError("not a description of a Python")
         markers: dict[str, str] = {}
