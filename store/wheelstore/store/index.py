@@ -25,13 +25,24 @@ _BUSY = 30.0  # seconds that a writer waits for another
 class IndexUnusable(StoreError):
     """The index cannot be opened, read or written."""
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path, self.reason = path, reason
-        self.hint = "if the disk has room and the file is yours, move it away: the next add or sync makes a new one"
+    def __init__(self, path: str, error: sqlite3.Error) -> None:
+        super().__init__(path, error)
+        name = getattr(error, "sqlite_errorname", "")
+        # With no byte to spare, SQLite cannot make even the memory that its readers share: a "disk I/O error".
+        self.path, self.reason = path, "database or disk is full" if name in _FULL else str(error)
+        self.hint = _HINTS.get(name)
 
     def __str__(self) -> str:
         return f"the index {self.path} cannot be used: {self.reason}"
+
+
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+_HINTS = {
+    **dict.fromkeys(_FULL, "make room there, and run the same command again"),
+    "SQLITE_BUSY": "another store command is at it: run this one again when that is done",
+    "SQLITE_NOTADB": "if the file is yours, move it away: the next add or sync makes a new one",
+    "SQLITE_CORRUPT": "if the file is yours, move it away: the next add or sync makes a new one",
+}
 
 
 class WheelRow(NamedTuple):
@@ -93,7 +104,7 @@ class Writing:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
-            raise IndexUnusable(self._path, str(error)) from error
+            raise IndexUnusable(self._path, error) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if error is None:
@@ -101,11 +112,11 @@ class Writing:
                 self._connection.commit()
             except sqlite3.Error as refused:
                 self._connection.rollback()
-                raise IndexUnusable(self._path, str(refused)) from refused
+                raise IndexUnusable(self._path, refused) from refused
             return
         self._connection.rollback()
         if isinstance(error, sqlite3.Error):
-            raise IndexUnusable(self._path, str(error)) from error
+            raise IndexUnusable(self._path, error) from error
 
 
 class Index:
@@ -150,7 +161,7 @@ class Index:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise IndexUnusable(self.path, str(error)) from error
+            raise IndexUnusable(self.path, error) from error
 
     # Wheels and blobs
 
@@ -296,7 +307,7 @@ def open_index(path: str) -> Index:
                 raise
             connection, version = _connect(_resting(path))
     except sqlite3.Error as error:
-        raise IndexUnusable(path, str(error)) from None
+        raise IndexUnusable(path, error) from None
     try:
         if version != _VERSION:
             from wheelstore.store.schema import migrate
@@ -310,7 +321,7 @@ def open_index(path: str) -> Index:
         connection.execute("PRAGMA wal_autocheckpoint = 64")
     except sqlite3.Error as error:
         connection.close()
-        raise IndexUnusable(path, str(error)) from None
+        raise IndexUnusable(path, error) from None
     except BaseException:
         connection.close()
         raise
