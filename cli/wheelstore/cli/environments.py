@@ -223,7 +223,8 @@ def build(
 
 
 def _reason(error: OSError) -> str:
-    return f"{error.strerror or error} ({error.filename2 or error.filename})" if error.filename else str(error)
+    reason = error.strerror or str(error)
+    return f"{reason} ({error.filename2 or error.filename})" if error.filename else reason
 
 
 def _tree(path: str, root: str, store: Store, mode: Mode, interpreter: Interpreter) -> Tree:

@@ -207,7 +207,7 @@ def local_hashes(selected: Sequence[Selected]) -> tuple[Selected, ...]:
 def _hashed(one: Selected) -> Selected:
     if one.sha256 or not one.url or not one.url.startswith("file:"):
         return one
-    from wheelstore.resolve.addresses import file_url_path
+    from wheelstore.resolve.local_files import path_of
 
-    with open(file_url_path(one.url), "rb") as stream:
+    with open(path_of(one.url), "rb") as stream:
         return replace(one, sha256=hashlib.file_digest(stream, "sha256").hexdigest())

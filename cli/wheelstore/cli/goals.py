@@ -79,10 +79,18 @@ def blobs_in(store: Store) -> Blobs:
         with open(f"{directory}/{blob_name(key)}", "rb") as stream:
             return stream.read()
 
+    def make(data: bytes) -> bytes:
+        try:
+            return put_blob(directory, tmp, data)
+        except OSError as error:
+            from wheelstore.cli.fetching import StoreFull
+
+            raise StoreFull(f"put files into the store {store.root}", error.strerror or str(error)) from error
+
     def find(data: bytes) -> bytes:
         key = blake3(data).digest()
         if not os.path.exists(f"{directory}/{blob_name(key)}"):
             raise PlanMissing(store.root)
         return key
 
-    return Blobs(read=read, put=(lambda data: put_blob(directory, tmp, data)) if store.writable else find)
+    return Blobs(read=read, put=make if store.writable else find)
