@@ -68,5 +68,6 @@ def test_a_request_target_is_what_http_allows(url: str, target: str) -> None:
 def test_a_file_url_is_a_path() -> None:
     assert file_url_path("file:///a/b%20c") == "/a/b c"
     assert file_url_path("file://localhost/a") == "/a"
+    assert file_url_path("file:///caf%E9/%C3%A9") == "/caf\udce9/é"
     with pytest.raises(ValueError, match="another machine"):
         file_url_path("file://elsewhere/a")

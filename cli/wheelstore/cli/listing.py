@@ -36,7 +36,7 @@ def list_wheels(root: str, name: str | None, *, as_json: bool, quiet: int) -> No
         with open_index(open_store(root).index_path) as index:
             wheels = sorted(index.listing(normalize(name) if name else None), key=_by_version)
     if as_json:
-        write_json([dict(zip(ListedWheel._fields, wheel, strict=True)) for wheel in wheels])
+        write_json([_wheel_json(wheel) for wheel in wheels])
         return
     if not wheels:
         Console(quiet=quiet).say(f"No wheels{f' of {name}' if name else ''} in {root}")
@@ -46,6 +46,11 @@ def list_wheels(root: str, name: str | None, *, as_json: bool, quiet: int) -> No
         _write_table(("NAME", "VERSION", "FILENAME", "SIZE"), rows, right=(3,))
     else:
         write_data("".join(f"{one.name}\t{one.version}\t{one.filename}\t{one.size}\n" for one in wheels))
+
+
+def _wheel_json(wheel: ListedWheel) -> dict[str, object]:
+    told = dict(zip(ListedWheel._fields, wheel, strict=True))
+    return {**told, "added": _utc(wheel.added), "used": _utc(wheel.used)}
 
 
 def list_environments(root: str, *, as_json: bool, quiet: int) -> None:

@@ -82,4 +82,4 @@ def file_url_path(url: str) -> str:
         return url2pathname(f"//{netloc}{parts.path}" if netloc else parts.path)
     if parts.netloc.lower() not in ("", "localhost"):
         raise ValueError(f"a file: URL cannot name another machine ({parts.netloc.rpartition('@')[2]})")
-    return unquote(parts.path)
+    return unquote(parts.path, errors="surrogateescape")  # bytes that are no UTF-8 are as good as any (PEP 383)
