@@ -119,6 +119,7 @@ _python = click.option("-p", "--python", envvar="STORE_PYTHON", metavar="PY", he
 )
 @click.option("--require-hashes", is_flag=True, help="Refuse a lock in which any pin has no hash.")
 @click.option("--reinstall", is_flag=True, help="Make every file anew.")
+@click.option("--compile-bytecode", is_flag=True, help="Compile every module now, rather than at its first import.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 @click.option("--clear", is_flag=True, help="Replace whatever is at the environment's path.")
 @common_options

@@ -19,6 +19,7 @@ from wheelstore.cli.selecting import installations, select_wheels
 from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.cli.summary import tell
 from wheelstore.cli.warm import Warm
+from wheelstore.materialize.bytecode import compile_environment
 from wheelstore.materialize.installed import find_distributions
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.plan import Distribution, make_plan
@@ -39,6 +40,8 @@ def run_sync(request: SyncRequest, *, started: float, environ: Mapping[str, str]
     with open_index(store.index_path) as index:
         sync = Sync(request, store, index, console, environ)
         goal, outcome = sync.run()
+    if request.compile_bytecode and not request.dry_run:
+        compile_environment(request.venv, goal.interpreter)
     seconds = time.perf_counter() - started
     packages = len(goal.plan.distributions)
     if request.json:
