@@ -19,7 +19,7 @@ from benchmarks.scenarios import SCENARIOS, Scenario, chosen
 from benchmarks.workshop import ROOT, Workshop, configured_index, open_workshop, project_page, serving
 
 CHANGING = "idna"  # small and pure; the package of jupyter.txt that scenario one-changed changes
-CHARTED = ("warm", "warm-small", "layered", "cold", "no-op", "one-changed", "venv")
+CHARTED = ("warm", "warm-small", "cold", "no-op", "one-changed", "venv")
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -114,7 +114,7 @@ def bars(measured: Measured) -> list[Bar]:
     medians = {name: measured.median(name, "wall") for name in measured.values}
     return [
         Bar(
-            label=name.replace("store layered", "layered").replace("store", "wheelstore"),
+            label=name.replace("store", "wheelstore"),
             value=value,
             text=report.quantity(value, "wall"),
             ours=name.startswith("store"),

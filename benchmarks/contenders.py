@@ -90,10 +90,3 @@ class Pip:
 def variables(shop: Workshop, *, uv: str = "unused", store: str = "unused", pip: str = "unused") -> Mapping[str, str]:
     """A command's environment with the caches of these names."""
     return shop.environment(uv=shop.cache(uv), store=shop.cache(store), pip=shop.cache(pip))
-
-
-def imports(shop: Workshop, target: Path, modules: Sequence[str]) -> Step:
-    """A target's Python that imports modules and may keep their bytecode, as users' Pythons do."""
-    environment = {**variables(shop)}
-    del environment["PYTHONDONTWRITEBYTECODE"]
-    return Step(argv=(str(target / "bin" / "python"), "-c", f"import {', '.join(modules)}"), environment=environment)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.contenders import Pip, Store, Uv, imports
+from benchmarks.contenders import Pip, Store, Uv
 from benchmarks.harness import Contender, Step
 from benchmarks.workshop import Workshop
 
-HEAVY = ("IPython", "ipykernel", "ipywidgets", "jupyter_server.serverapp", "jupyterlab.labapp", "nbconvert")
 CHANGED_LOCK = "jupyter-changed"
 
 
@@ -38,62 +37,6 @@ def warm(stem: str, *, pip_rounds: int = 2) -> Callable[[Workshop], Sequence[Con
         )
 
     return contenders
-
-
-def layered(shop: Workshop) -> Sequence[Contender]:
-    """New environments over a shared image that is there already."""
-    uv, store, lock = Uv(shop=shop), Store(shop=shop), shop.lock("jupyter")
-
-    def with_store(_round: int = 0) -> Sequence[Step]:
-        return (store.sync(lock, shop.fresh("layered"), "--link-mode", "layered"),)
-
-    def with_uv(_round: int = 0) -> Sequence[Step]:
-        return uv.fresh(lock, shop.fresh("uv"))
-
-    return (
-        Contender(name="store layered", steps=with_store, prepare=with_store),
-        Contender(name="uv", steps=with_uv, prepare=with_uv),
-    )
-
-
-def bytecode(shop: Workshop) -> Sequence[Contender]:
-    """New environments with bytecode; wheelstore compiled it when it made the first one."""
-    uv, store, lock = Uv(shop=shop), Store(shop=shop), shop.lock("jupyter")
-
-    def with_store(_round: int = 0) -> Sequence[Step]:
-        return (store.sync(lock, shop.fresh("store"), "--compile-bytecode"),)
-
-    def with_uv(_round: int = 0) -> Sequence[Step]:
-        return uv.fresh(lock, shop.fresh("uv"), "--compile-bytecode")
-
-    return (
-        Contender(name="store", steps=with_store, prepare=with_store),
-        Contender(name="uv", steps=with_uv, prepare=lambda: uv.fresh(lock, shop.fresh("uv"))),
-    )
-
-
-def first_import(shop: Workshop) -> Sequence[Contender]:
-    """The first use of a new environment's heavy packages; making the environment is not measured."""
-    uv, store, lock = Uv(shop=shop), Store(shop=shop), shop.lock("jupyter")
-    latest: dict[str, Path] = {}
-
-    def new(name: str) -> Path:
-        latest[name] = shop.fresh(name)
-        return latest[name]
-
-    def use(name: str) -> Callable[[int], Sequence[Step]]:
-        return lambda _round: (imports(shop, latest[name], HEAVY),)
-
-    def with_store(_round: int = 0) -> Sequence[Step]:
-        return (store.sync(lock, new("store"), "--compile-bytecode"),)
-
-    def with_uv(_round: int = 0) -> Sequence[Step]:
-        return uv.fresh(lock, new("uv"))
-
-    return (
-        Contender(name="store", steps=use("store"), setup=with_store),
-        Contender(name="uv", steps=use("uv"), setup=with_uv),
-    )
 
 
 def cold(stem: str) -> Callable[[Workshop], Sequence[Contender]]:

@@ -76,27 +76,6 @@ SCENARIOS = (
         ),
     ),
     Scenario(
-        name="layered",
-        title="New layered environment, 96 packages, warm",
-        rounds=15,
-        measure=timed(contests.layered),
-        comparisons=(Comparison(subject="store layered", against="uv", limit=0.25),),
-    ),
-    Scenario(
-        name="bytecode",
-        title="New environment with bytecode, 96 packages, warm",
-        rounds=3,
-        measure=timed(contests.bytecode),
-        comparisons=(Comparison(against="uv", limit=0.05),),
-    ),
-    Scenario(
-        name="import",
-        title="First import in a new environment (store: with bytecode)",
-        rounds=7,
-        measure=timed(contests.first_import),
-        comparisons=(Comparison(against="uv", limit=0.5),),
-    ),
-    Scenario(
         name="no-op",
         title="Nothing to do, 96 packages",
         rounds=40,
