@@ -110,19 +110,19 @@ def test_standard_input_is_a_lock(write: Write) -> None:
 
 
 def test_all_errors_of_all_files_are_raised_at_once(write: Write) -> None:
-    first, *rest = failures(
+    unpinned, first, *rest = failures(
         write,
         a_txt="a>=1\nb=1\n",
         pylock_toml=PYLOCK,
         paths=["a.txt", "pylock.toml", "missing.txt", "uv.lock", "pyproject.toml"],
     )
+    assert unpinned == "a.txt:1: a>=1 is not pinned with =="
     assert first.startswith("a.txt:2: 'b=1' is not a requirement: ")
     assert rest == [
         "pylock.toml: Missing required value in packages",
         "missing.txt: cannot be read: No such file or directory",
         "uv.lock: is not a lock that can be installed",
         "pyproject.toml: is not a lock that can be installed",
-        "a.txt:1: a>=1 is not pinned with ==",
     ]
 
 
@@ -251,6 +251,16 @@ def test_what_no_constraint_pins_there_is_not_pinned(write: Write) -> None:
 def test_what_a_constraint_pins_there_needs_its_hash_too(write: Write) -> None:
     lock = write(a_txt="-c c.txt\na\n", c_txt="a==1 ; os_name == 'posix'\n", paths=["a.txt"], require_hashes=True)
     assert failures(lock.for_target, MARKERS) == ["a.txt:2: a==1 has no hash, and --require-hashes demands one"]
+
+
+def test_a_pylocks_directory_needs_no_hash_there_either(write: Write) -> None:
+    lock = write(
+        a_txt=f"-c c.txt\na==1 --hash={A}\n",
+        c_txt="a==1 ; os_name == 'posix'\n",
+        pylock_toml=PYLOCK + '[[packages]]\nname = "d"\ndirectory = {path = "d"}\n',
+        paths=["a.txt", "pylock.toml"],
+    )
+    assert [pin.name for pin in lock.for_target(MARKERS)] == ["a", "d"]
 
 
 def test_a_marker_that_cannot_be_evaluated_is_an_error(write: Write) -> None:

@@ -53,6 +53,13 @@ def test_several_errors_are_raised_as_one() -> None:
     assert isinstance(caught.value, ResolveError)
 
 
+def test_errors_are_told_by_file_and_line() -> None:
+    positions = [Position("b", 2), Position("a", 3), Position("b", 1), Position("a", 1)]
+    with pytest.raises(LockErrors) as caught:
+        raise_all([LockError(position, "x") for position in positions])
+    assert [str(error.position) for error in caught.value.errors] == ["b:1", "b:2", "a:1", "a:3"]
+
+
 def test_one_error_is_raised_as_itself_and_none_not_at_all() -> None:
     error = NotPinned(HERE, "a")
     with pytest.raises(NotPinned) as caught:

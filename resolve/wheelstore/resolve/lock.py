@@ -112,6 +112,7 @@ class Lock:
         """
         target = LockTarget(markers, self.coverage, extras=frozenset(extras), groups=groups)
         raise_all(target.uncovered())
+        strict = {each.position.file for each in self.coverage}
         pins = [pin for pin in self.pins if target.holds(pin)]
         errors: list[LockError] = []
         if self.constraints or self.unpinned:
@@ -119,10 +120,11 @@ class Lock:
             unpinned = [each for each in self.unpinned if target.holds(each.pin)]
             pins, left, errors = apply_constraints(pins, unpinned, constraints)
             errors += [each.not_pinned() for each in left]
-            errors += _unhashed(pins, reason=_REQUIRED) if self.options.require_hashes else []
+            if self.options.require_hashes:
+                errors += _unhashed((pin for pin in pins if pin.position.file not in strict), reason=_REQUIRED)
         errors += target.errors
         errors += [error for pin in pins for error in target.unsuited(pin)]
-        merged, conflicts = _merged(pins, strict={each.position.file for each in self.coverage})
+        merged, conflicts = _merged(pins, strict=strict)
         raise_all([*errors, *conflicts])
         return merged
 
@@ -201,7 +203,7 @@ def _settled(reader: RequirementsReader, *, require_hashes: bool, strict: Collec
     elif reader.hashed is not None and not reader.options.no_require_hashes:
         demanded = True
         lines = [pin for pin in pins if pin.position.file not in strict]
-        errors += _unhashed(lines, reason=f"unlike {reader.hashed}")
+        errors += _unhashed(lines, reason=f"unlike {reader.hashed}", hint=_HASHES_HINT)
     errors += _merged([pin for pin in pins if pin.marker is None], strict=strict)[1]
     raise_all([*reader.errors, *errors])
     return Lock(
@@ -213,13 +215,13 @@ def _settled(reader: RequirementsReader, *, require_hashes: bool, strict: Collec
     )
 
 
-def _unhashed(pins: Iterable[Pin], *, reason: str) -> list[LockError]:
+def _unhashed(pins: Iterable[Pin], *, reason: str, hint: str | None = None) -> list[LockError]:
     errors: list[LockError] = []
     for pin in pins:
         if pin.hashes:
             continue
         what = "is a checkout that no hash can prove" if isinstance(pin.source, VcsSource) else "has no hash"
-        errors.append(LockError(pin.position, f"{pin.spelling} {what}, {reason}", _HASHES_HINT))
+        errors.append(LockError(pin.position, f"{pin.spelling} {what}, {reason}", hint))
     return errors
 
 

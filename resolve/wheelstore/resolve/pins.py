@@ -215,7 +215,7 @@ class NotCovered(LockError):
 
 
 class LockErrors(LockError):
-    """Several problems of one reading, in the order of the files; `str()` is the first and a count."""
+    """Several problems of one reading, by file and line; `str()` is the first and a count."""
 
     def __init__(self, errors: tuple[LockError, ...]) -> None:
         super().__init__(errors[0].position, errors[0].message, errors[0].hint)
@@ -231,14 +231,16 @@ class LockErrors(LockError):
 
 
 def raise_all(errors: Iterable[LockError]) -> None:
-    """Raise what was collected, as one error; nothing, if there is nothing.
+    """Raise what was collected, as one error, by file and line; nothing, if there is nothing.
 
     Raises:
         LockError: the one problem, or `LockErrors` for several.
     """
-    found = tuple(each for error in errors for each in error.errors)
+    found = [each for error in errors for each in error.errors]
+    files = {file: place for place, file in enumerate(dict.fromkeys(each.position.file for each in found))}
+    found.sort(key=lambda each: (files[each.position.file], each.position.line))
     if found:
-        raise found[0] if len(found) == 1 else LockErrors(found)
+        raise found[0] if len(found) == 1 else LockErrors(tuple(found))
 
 
 def checked_hash(algorithm: str, digest: str) -> str:
