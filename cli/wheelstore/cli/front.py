@@ -32,38 +32,43 @@ def main() -> int:
     """Run the command line; the process's exit status (0 done, 1 refused or failed, 2 usage)."""
     started = time.perf_counter()
     try:
+        if None in (sys.stdin, sys.stdout, sys.stderr):
+            _open_streams()
         return _main(sys.argv[1:], started)
     except KeyboardInterrupt:
         return interrupted()
-
-
-def _main(arguments: list[str], started: float) -> int:
-    if sys.stderr is None:  # closed by whoever started us
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
-    if arguments in (["--version"], ["-V"]) and sys.stdout is not None:
-        from wheelstore.store.version import VERSION
-
-        sys.stdout.write(f"store {VERSION}\n")
-        return 0
-    command = next((word for word in arguments[:4] if word in _QUICK), None)
-    if command is not None:
-        status = _explained(_QUICK[command], arguments, started)
-        if status is not None:
-            return status
-    from wheelstore.cli.main import run
-
-    return run(arguments, started)
-
-
-def _explained(command: Quick, arguments: list[str], started: float) -> int | None:
-    try:
-        return command(arguments, started)
     except Exception as error:
         from wheelstore.cli.console import explain
 
         if explain(error):
             return 1
         raise
+
+
+def _open_streams() -> None:
+    """Put nothing where whoever started us closed a stream, before a database becomes file number 2."""
+    while os.open(os.devnull, os.O_RDWR) < 2:
+        continue
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+
+
+def _main(arguments: list[str], started: float) -> int:
+    if arguments in (["--version"], ["-V"]):
+        from wheelstore.store.version import VERSION
+
+        sys.stdout.write(f"store {VERSION}\n")
+        sys.stdout.flush()
+        return 0
+    command = next((word for word in arguments[:4] if word in _QUICK), None)
+    if command is not None:
+        status = _QUICK[command](arguments, started)
+        if status is not None:
+            return status
+    from wheelstore.cli.main import run
+
+    return run(arguments, started)
 
 
 def _sync_warm(arguments: list[str], started: float) -> int | None:

@@ -230,8 +230,7 @@ def run(arguments: list[str], started: float) -> int:
     """Run the command line; the exit status. Errors become one line each on stderr, never a traceback."""
     try:
         status = _invoke(arguments, started)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where it is noticed that nobody reads it
+        sys.stdout.flush()  # here, where it is noticed that nobody reads it
     except (KeyboardInterrupt, click.Abort):
         return interrupted()
     except Exception as error:
@@ -260,7 +259,7 @@ def _invoke(arguments: list[str], started: float) -> int:
 
 
 def _usage(error: click.UsageError) -> int:
-    hints = [f"{error.ctx.command_path} --help lists what there is"] if error.ctx is not None else []
+    hints = [f"{error.ctx.command_path if error.ctx is not None else 'store'} --help lists what there is"]
     possibilities = getattr(error, "possibilities", None)
     if possibilities:
         hints.insert(0, f"did you mean {' or '.join(map(str, possibilities))}?")
