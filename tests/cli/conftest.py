@@ -19,8 +19,14 @@ from support.universe import Universe, make_universe
 _SETTINGS = ("PIP_", "UV_", "STORE_", "XDG_", "VIRTUAL_ENV", "CONDA_", "PYENV_VERSION", "SSL_", "REQUESTS_", "CURL_")
 
 
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where processes keep their bytecode, so that none appears in environments."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
 @pytest.fixture(autouse=True)
-def nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bytecode: Path) -> None:
     """Take away what configures pip, `store` and the network, and start in an empty directory."""
     for name in [*os.environ]:
         if (
@@ -36,7 +42,8 @@ def nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(bytecode))
     monkeypatch.setenv("SHELL", "/bin/bash")
     monkeypatch.setenv("STORE_DIR", str(tmp_path / "store"))
     monkeypatch.setenv("STORE_PYTHON", facts_of(sys.executable).executable)
