@@ -3,7 +3,9 @@
 Nothing but Python 3.11 or newer is needed: each interpreter gets its own `.test-venv-X.Y/` in the
 checkout with the project (editable) and its dev group. The linters and type checks run once, under the
 interpreter that runs this script; the tests run under it and then under every other supported Python
-that is installed (on PATH, or below PYENV_ROOT). The first failure ends the run with its exit code.
+that is installed (on PATH, or below PYENV_ROOT), there without tests/integration, which is about the
+environments that the command makes, and makes them for every Python itself. The first failure ends the
+run with its exit code.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ def main() -> int:
             if number == 0 and not options.tests_only:
                 for name, *arguments in CHECKS:
                     run(" ".join((name, *arguments)), str(scripts / name), *arguments)
-            run(f"pytest, Python {version}", str(scripts / "pytest"), "-n", "auto", *options.pytest)
+            chosen = options.pytest or (["--ignore=tests/integration"] if number else [])
+            # A file's tests stay together, because what its fixtures made is dear.
+            run(f"pytest, Python {version}", str(scripts / "pytest"), "-n", "auto", "--dist", "loadfile", *chosen)
     except subprocess.CalledProcessError as failure:
         print(f"error: {Path(failure.cmd[0]).name} failed with status {failure.returncode}", file=sys.stderr)
         return abs(failure.returncode)
@@ -59,9 +63,7 @@ def refuse(reason: str) -> int:
 def parse_options() -> argparse.Namespace:
     """Read the command line; what follows `--` goes to pytest."""
     parser = argparse.ArgumentParser(description="Run the project's linters, type checks and tests.")
-    parser.add_argument(
-        "--python", action="append", metavar="PY", help="test under this interpreter only (repeatable)"
-    )
+    parser.add_argument("--python", action="append", metavar="PY", help="test under this interpreter only (repeatable)")
     parser.add_argument("--tests-only", action="store_true", help="skip the linters and type checks")
     parser.add_argument("pytest", nargs="*", metavar="-- ARGUMENT", help="arguments for pytest")
     return parser.parse_args()

@@ -16,7 +16,6 @@ from support.wheelhouse import EXAMPLES
 # Environments do not change here, and uv's are compared to many.
 content_of, records_of, true_records = cache(environment_content), cache(records), cache(check_records)
 
-pytestmark = pytest.mark.xdist_group("environments")
 
 _LIST = """
 import json

@@ -30,7 +30,6 @@ CONFLICTS: dict[str, dict[str, Any]] = {
     "a directory for a file": {"files": {"part07/__init__.py/mine.py": b"mine = True\n"}},
     "another entry point": {"entry_points": {"console_scripts": {"tool": "demo:other"}}},
     "an own script for an entry point": {"scripts": {"tool": b"#!python\n"}},
-    "an executable one": {"files": {"part07/__init__.py": b"number = 7\n"}, "executable": ["part07/__init__.py"]},
 }
 
 
@@ -102,12 +101,15 @@ def test_a_conflict_between_two_wheels(kind: str, market: Market, good: list[Pat
     put_right(market, good)
 
 
-def test_equal_files_are_no_conflict(market: Market, good: list[Path]) -> None:
+@pytest.mark.parametrize("executable", [False, True])
+def test_equal_files_are_no_conflict(executable: bool, market: Market, good: list[Path]) -> None:
+    """If only one of them is executable, both are."""
     same = make_wheel(
         market.wheels,
         files={"part07/__init__.py": b"number = 7\n"},
         entry_points={"console_scripts": {"tool": "part07:main"}},
+        executable=["part07/__init__.py"] if executable else (),
     )
     market.assert_done(lock=write_lock(market.store.root / "thirty.txt", [*good, same]), packages=COUNT)
-    content = environment_content(market.existing)
-    assert [name for name in content if "part07" in name and name.endswith(".py")]
+    ((_, content),) = (item for item in environment_content(market.existing).items() if "part07/__init__.py" in item[0])
+    assert content.executable == executable

@@ -16,7 +16,6 @@ from support.trees import files_below
 
 from wheelstore.store.blobs import blob_key, blob_mtime, blob_name
 
-pytestmark = pytest.mark.xdist_group("environments")
 LOCK = "trio-docs"
 
 
