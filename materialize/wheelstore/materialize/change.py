@@ -13,7 +13,7 @@ import os
 
 from wheelstore.materialize.environment import DIRECTORY, read_state, write_state
 from wheelstore.materialize.link import Linker
-from wheelstore.materialize.tree import write_file
+from wheelstore.materialize.tree import RECORD, write_file
 from wheelstore.store.claims import Claims
 
 TYPE_CHECKING = False
@@ -101,7 +101,7 @@ def _make_files(tree: Tree, new: str, plan: Plan, work: Work, *, blobs: str, mod
     scripts = [script for script in plan.scripts if script.target in written or script.target in needed]
     for target, content in tree.written_files(scripts, records, site):
         if target in written:
-            write_file(f"{new}/{target}", content, executable=not target.endswith("/RECORD"))
+            write_file(f"{new}/{target}", content, executable=not target.endswith(RECORD))
 
 
 def _forget_marks(root: str) -> None:

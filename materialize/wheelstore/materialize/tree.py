@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from wheelstore.materialize.link import Mode
     from wheelstore.materialize.plan import Plan, Record, Script
 
+RECORD = ".dist-info/RECORD"
+"""How the targets of RECORDs end; the other files that are written here are programs."""
+
 _WORTH_A_FORK = 2000  # links
 
 
@@ -36,18 +39,23 @@ class Tree:
     def create(self, plan: Plan, site: str, *, processes: int) -> None:
         """Make everything that `plan` names; `root` exists and holds none of it but perhaps directories.
 
+        What a venv has at its very root (such as ``.gitignore``) gives way.
+
         Raises:
             OSError: as `Linker.run`; what was made so far is left for the caller to throw away.
         """
         for directory in plan.directories[1:]:
             if directory.count("/") < 3:
                 _make_directory(f"{self.root}/{directory}")
+        for target in plan.targets[: plan.counts[0]]:
+            if os.path.lexists(f"{self.root}/{target}"):
+                os.unlink(f"{self.root}/{target}")
         if processes > 1 and len(plan.targets) >= _WORTH_A_FORK and hasattr(os, "fork"):
             self._create_halves(plan)
         else:
             self._create_run(plan, 0, len(plan.directories), 0, len(plan.targets))
         for target, content in self.written_files(plan.scripts, plan.records, site):
-            write_file(f"{self.root}/{target}", content, executable=not target.endswith("/RECORD"))
+            write_file(f"{self.root}/{target}", content, executable=not target.endswith(RECORD))
 
     def written_files(
         self, scripts: Iterable[Script], records: Iterable[Record], site: str
@@ -94,7 +102,11 @@ class Tree:
         shared = {d for d in (_parent(directory) for directory in directories[middle:]) if d in first_half}
         for directory in sorted(shared):
             os.makedirs(f"{self.root}/{directory}", exist_ok=True)
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:  # as many processes as there may be
+            self._create_run(plan, 0, len(directories), 0, total)
+            return
         if not child:
             try:
                 self._create_run(plan, middle, len(directories), boundary, total)
@@ -103,22 +115,32 @@ class Tree:
             os._exit(0)
         try:
             self._create_run(plan, 0, middle, 0, boundary)
-        finally:
             _, status = os.waitpid(child, 0)
+        except BaseException:
+            _end(child)
+            raise
         if status:
             self._finish(plan, boundary)
 
     def _finish(self, plan: Plan, boundary: int) -> None:
         """Make what a failed child left out, so that its error is raised here; or succeed, if only the child had it."""
-        missing = [
-            at for at in range(boundary, len(plan.targets)) if not os.path.lexists(f"{self.root}/{plan.targets[at]}")
-        ]
-        for at in missing:
-            os.makedirs(f"{self.root}/{_parent(plan.targets[at])}", exist_ok=True)
         for directory in plan.directories[1:]:
             os.makedirs(f"{self.root}/{directory}", exist_ok=True)
-        linker = Linker(self._blobs, self.root, self._mode)
-        linker.run([plan.sources[at] for at in missing], [plan.targets[at] for at in missing])
+        end = len(plan.targets)
+        first = next((at for at in range(boundary, end) if not os.path.lexists(f"{self.root}/{plan.targets[at]}")), end)
+        if first > boundary:  # a killed child may have left its last file half written
+            first -= 1
+            os.unlink(f"{self.root}/{plan.targets[first]}")
+        Linker(self._blobs, self.root, self._mode).run(plan.sources[first:], plan.targets[first:])
+
+
+def _end(child: int) -> None:
+    """Let a child not go on in a tree that is about to be thrown away."""
+    try:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+    except (ProcessLookupError, ChildProcessError):  # it has ended, and been waited for
+        return
 
 
 def _parent(path: str) -> str:
