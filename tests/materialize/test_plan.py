@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from wheelstore.materialize.plan import (
     Record,
     Script,
     changes,
+    links_among,
     make_plan,
     pack,
     unpack,
@@ -18,12 +21,27 @@ from wheelstore.materialize.plan import (
 word = st.text("abc-_.é", min_size=1, max_size=6).filter(lambda text: text.strip("."))
 path = st.lists(word, min_size=1, max_size=4).map("/".join)
 source = st.sampled_from(["", "x", "ab/" + "c" * 62, "ab/" + "d" * 62 + "-x"])
+
+
+def plan_of(links: list[Link], scripts: list[Script], records: list[Record], distributions: list[Distribution]) -> Plan:
+    """A plan in which each target stands once, as in every plan that is made of wheels."""
+    seen: set[str] = set()
+    kept: list[list[Any]] = [[], [], []]
+    given: tuple[list[Any], ...] = (links, scripts, records)
+    for number, items in enumerate(given):
+        for item in items:
+            if item.target not in seen:
+                seen.add(item.target)
+                kept[number].append(item)
+    return make_plan(kept[0], kept[1], kept[2], distributions)
+
+
 plans = st.builds(
-    lambda links, scripts, records, distributions: make_plan(links.values(), scripts, records, distributions),
-    st.lists(st.builds(Link, path, source)).map(lambda links: {link.target: link for link in links}),
-    st.lists(st.builds(Script, path, word, word, source, st.booleans())),
-    st.lists(st.builds(Record, path, source, st.lists(path).map(tuple))),
-    st.lists(st.builds(Distribution, word, word, path)),
+    plan_of,
+    st.lists(st.builds(Link, path, source)),
+    st.lists(st.builds(Script, path, word, word, source, st.booleans()), max_size=3),
+    st.lists(st.builds(Record, path, source, st.lists(path, max_size=2).map(tuple)), max_size=3),
+    st.lists(st.builds(Distribution, word, word, path), max_size=3),
 )
 
 
@@ -64,7 +82,31 @@ def test_changes_lead_from_one_plan_to_the_other(before: Plan, after: Plan) -> N
     assert result == will_be
 
 
-@pytest.mark.parametrize("packed", [b"", b"wheelstore-plan-0 1 2 3", b"wheelstore-plan-1 9 9 9 9 9 9 9\nx"])
+@pytest.mark.parametrize(
+    "packed", [b"", b"wheelstore-plan-0 1 2 3", b"wheelstore-plan-2 9 9 9 9 9 9 9\nx", b"wheelstore-plan-2 1\nx"]
+)
 def test_other_text_is_no_plan(packed: bytes) -> None:
     with pytest.raises(PlanDamaged):
         unpack(packed)
+
+
+@given(plans, plans)
+def test_changes_have_the_sources_of_the_links_among_them(before: Plan, after: Plan) -> None:
+    changed = changes(before, after)
+    sources = dict(zip(after.targets, after.sources, strict=True))
+    assert changed.links == {target: sources[target] for target in changed.written & sources.keys()}
+    assert links_among(after, changed.written) == changed.links
+
+
+@given(plans, st.integers(0, 30), st.sampled_from(["x", "ab/" + "e" * 62]))
+def test_one_changed_link_is_found_wherever_it_is(plan: Plan, number: int, source: str) -> None:
+    links = [Link(*link) for link in zip(plan.targets, plan.sources, strict=True)]
+    if not links:
+        return
+    number %= len(links)
+    changed = [*links[:number], Link(links[number].target, source), *links[number + 1 :]]
+    after = make_plan(changed, plan.scripts, plan.records, plan.distributions)
+    before = make_plan(links, plan.scripts, plan.records, plan.distributions)
+    expected = {links[number].target} if links[number].source != source else set()
+    generated = before.generated()
+    assert changes(before, after).written - generated.keys() == expected - generated.keys()

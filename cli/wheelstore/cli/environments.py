@@ -280,6 +280,7 @@ def _all_anew(work: Work, plan: Plan) -> Work:
     return Work(
         removed=work.removed,
         written=set(plan.items()),
+        links=dict(zip(plan.targets, plan.sources, strict=True)),
         outcome=work.outcome._replace(repaired=tuple(sorted(stay)), files=files),
     )
 

@@ -94,8 +94,8 @@ def _make_parents(new: str, targets: Iterable[str]) -> None:
 
 def _make_files(tree: Tree, new: str, plan: Plan, work: Work, *, blobs: str, mode: Mode, site: str) -> None:
     written = work.written
-    pairs = [(source, target) for source, target in zip(plan.sources, plan.targets, strict=True) if target in written]
-    Linker(blobs, new, mode).run([source for source, _ in pairs], [target for _, target in pairs])
+    links = sorted(work.links.items())
+    Linker(blobs, new, mode).run([source for _, source in links], [target for target, _ in links])
     records = [record for record in plan.records if record.target in written]
     needed = {target for record in records for target in record.scripts}
     scripts = [script for script in plan.scripts if script.target in written or script.target in needed]

@@ -14,9 +14,9 @@ from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
 
-_MAGIC = "wheelstore-plan-1"
+_MAGIC = "wheelstore-plan-2"
 
 
 class PlanDamaged(StoreError):
@@ -65,20 +65,69 @@ class Distribution(NamedTuple):
     dist_info: str
 
 
-class Plan(NamedTuple):
-    """The content of one environment.
+class Plan:
+    """The content of one environment. Equal when everything in it is.
 
-    `directories` are sorted, parents first; `counts` says how many of `links` lie directly in each, and `links`
-    follow the order of `directories`, so that a run of directories and a run of links can be made together.
+    `directories` are sorted, parents first; `counts` says how many of `links` lie directly in each, and links follow
+    the order of `directories`, so that a run of directories and a run of links can be made together. A link is a
+    target and the source of the same position.
+
+    The long lists stay the text that they came as until somebody asks for them: to change one distribution of many
+    takes a look at a few of their lines.
     """
 
-    directories: list[str]
-    counts: list[int]
-    targets: list[str]
-    sources: list[str]
-    scripts: list[Script]
-    records: list[Record]
-    distributions: list[Distribution]
+    __slots__ = ("_lists", "_texts", "distributions", "records", "scripts")
+
+    def __init__(
+        self,
+        texts: tuple[str, str, str, str],
+        scripts: list[Script],
+        records: list[Record],
+        distributions: list[Distribution],
+    ) -> None:
+        """`texts` are `directories`, `counts`, `targets` and `sources`, an item a line."""
+        self._texts = texts
+        self._lists: dict[int, list[str]] = {}
+        self.scripts, self.records, self.distributions = scripts, records, distributions
+
+    def _list(self, number: int) -> list[str]:
+        if number not in self._lists:
+            text = self._texts[number]
+            self._lists[number] = text[:-1].split("\n") if text else []
+        return self._lists[number]
+
+    @property
+    def directories(self) -> list[str]:
+        """Every directory, relative to the environment; the first is the environment itself."""
+        return self._list(0)
+
+    @property
+    def counts(self) -> list[int]:
+        """How many links lie directly in each directory."""
+        return [*map(int, self._list(1))]
+
+    @property
+    def targets(self) -> list[str]:
+        """Where each link is."""
+        return self._list(2)
+
+    @property
+    def sources(self) -> list[str]:
+        """What each link is made from."""
+        return self._list(3)
+
+    @property
+    def texts(self) -> tuple[str, str, str, str]:
+        """The long lists as text, each item with a newline at its end."""
+        return self._texts
+
+    def _content(self) -> tuple[object, ...]:
+        return self._texts, self.scripts, self.records, self.distributions
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and self._content() == other._content()
+
+    __hash__ = None  # type: ignore[assignment]
 
     def items(self) -> dict[str, str]:
         """Every file of the plan by target, with a word that changes when its content does."""
@@ -117,30 +166,29 @@ def make_plan(
             directory = directory.rpartition("/")[0]
     ordered = ["", *sorted(wanted)]
     runs = [sorted(by_directory.get(directory, ())) for directory in ordered]
-    return Plan(
-        directories=ordered,
-        counts=[len(run) for run in runs],
-        targets=[link.target for run in runs for link in run],
-        sources=[link.source for run in runs for link in run],
-        scripts=ordered_scripts,
-        records=ordered_records,
-        distributions=sorted(distributions),
+    lists: tuple[Iterable[str], ...] = (
+        ordered,
+        [str(len(run)) for run in runs],
+        [link.target for run in runs for link in run],
+        [link.source for run in runs for link in run],
     )
+    directories_text, counts, targets, sources = ("".join(f"{item}\n" for item in items) for items in lists)
+    return Plan((directories_text, counts, targets, sources), ordered_scripts, ordered_records, sorted(distributions))
 
 
 def pack(plan: Plan) -> bytes:
-    """The plan as text: a header with the length of each section, then a line an item, fields separated by tabs."""
-    sections = (
-        plan.directories,
-        [" ".join(map(str, plan.counts))],
-        plan.targets,
-        plan.sources,
+    """The plan as text: a header with the length of each section in characters, then a line an item.
+
+    The fields of scripts, records and distributions are separated by tabs.
+    """
+    small = (
         ["\t".join((*script[:4], "gui" if script.gui else "")) for script in plan.scripts],
         ["\t".join((record.target, record.source, *record.scripts)) for record in plan.records],
         ["\t".join(distribution) for distribution in plan.distributions],
     )
+    sections = (*plan.texts, *("".join(f"{line}\n" for line in lines) for lines in small))
     header = " ".join((_MAGIC, *(str(len(section)) for section in sections)))
-    return "\n".join((header, *(line for section in sections for line in section))).encode()
+    return "\n".join((header, "".join(sections))).encode()
 
 
 def unpack(packed: bytes) -> Plan:
@@ -149,24 +197,22 @@ def unpack(packed: bytes) -> Plan:
     Raises:
         PlanDamaged: another version's format, or not a plan.
     """
-    lines = packed.decode().split("\n")
-    magic, *lengths = lines[0].split(" ")
-    if magic != _MAGIC or sum(map(int, lengths)) + 1 != len(lines):
+    header, _, body = packed.decode().partition("\n")
+    magic, *lengths = header.split(" ")
+    if magic != _MAGIC or len(lengths) != 7 or sum(map(int, lengths)) != len(body):
         raise PlanDamaged
     sections = []
-    at = 1
+    at = 0
     for length in map(int, lengths):
-        sections.append(lines[at : at + length])
+        sections.append(body[at : at + length])
         at += length
-    directories, counts, targets, sources, scripts, records, distributions = sections
+    directories, counts, targets, sources, *small = sections
+    scripts, records, distributions = ([line.split("\t") for line in text.splitlines()] for text in small)
     return Plan(
-        directories=directories,
-        counts=[*map(int, counts[0].split(" "))],
-        targets=targets,
-        sources=sources,
-        scripts=[_script(line.split("\t")) for line in scripts],
-        records=[_record(line.split("\t")) for line in records],
-        distributions=[Distribution(*line.split("\t")) for line in distributions],
+        (directories, counts, targets, sources),
+        [_script(fields) for fields in scripts],
+        [_record(fields) for fields in records],
+        [Distribution(*fields) for fields in distributions],
     )
 
 
@@ -180,60 +226,76 @@ def _record(fields: list[str]) -> Record:
 
 
 class Changes(NamedTuple):
-    """How one set of files becomes another: targets to remove, and targets to make or replace."""
+    """How one set of files becomes another: targets to remove, targets to make or replace, and links among these."""
 
     removed: list[str]
     written: set[str]
+    links: dict[str, str]
 
 
 def changes(before: Plan, after: Plan) -> Changes:
     """What differs between two plans.
 
-    Both lists of links are in one order, and a change of one distribution differs in one run; so only what lies
-    between the equal beginning and the equal end is compared file by file (1 ms of 12,300 files, instead of 5).
+    Both lists of links are in one order, and a change of one distribution differs in one run; so only the lines
+    between the equal beginning and the equal end are looked at.
     """
-    start, end = _equal_ends(before, after)
-    was, will_be = before.generated(), after.generated()
-    was |= zip(
-        before.targets[start : len(before.targets) - end],
-        before.sources[start : len(before.sources) - end],
-        strict=True,
-    )
-    will_be |= zip(
-        after.targets[start : len(after.targets) - end], after.sources[start : len(after.sources) - end], strict=True
-    )
+    links_before, links = _middles(before, after)
+    was, will_be = links_before | before.generated(), links | after.generated()
+    written = {target for target, word in will_be.items() if was.get(target) != word}
     return Changes(
         removed=[target for target in was if target not in will_be],
-        written={target for target, word in will_be.items() if was.get(target) != word},
+        written=written,
+        links={target: source for target, source in links.items() if target in written},
     )
 
 
-def _equal_ends(before: Plan, after: Plan) -> tuple[int, int]:
-    """How many links at the start, and how many at the end, are the same in both; found by halving."""
+def links_among(plan: Plan, targets: set[str]) -> dict[str, str]:
+    """The links of `plan` that make some of `targets`."""
+    pairs = zip(plan.targets, plan.sources, strict=True)
+    return {target: source for target, source in pairs if target in targets}
 
-    def longest(same: Callable[[int, int], bool], least: int, most: int) -> int:
-        known = least
-        while known < most:
-            middle = (known + most + 1) // 2
-            if same(known, middle):
-                known = middle
-            else:
-                most = middle - 1
-        return known
 
-    def same_start(known: int, length: int) -> bool:
-        return (
-            before.targets[known:length] == after.targets[known:length]
-            and before.sources[known:length] == after.sources[known:length]
-        )
+def _middles(before: Plan, after: Plan) -> tuple[dict[str, str], dict[str, str]]:
+    """The links of both, less the run at the start and the run at the end that are the same in both."""
+    old: Sequence[str] = before.texts[2:]
+    new: Sequence[str] = after.texts[2:]
+    first = min(_lines_in_common(one, two) for one, two in zip(old, new, strict=True))
+    old, new = [_after_lines(text, first) for text in old], [_after_lines(text, first) for text in new]
+    last = min(_lines_in_common(one, two, backwards=True) for one, two in zip(old, new, strict=True))
+    return _linked(old, last), _linked(new, last)
 
-    def same_end(known: int, length: int) -> bool:
-        one, two = len(before.targets), len(after.targets)
-        return (
-            before.targets[one - length : one - known] == after.targets[two - length : two - known]
-            and before.sources[one - length : one - known] == after.sources[two - length : two - known]
-        )
 
-    shorter = min(len(before.targets), len(after.targets))
-    start = longest(same_start, 0, shorter)
-    return start, longest(same_end, 0, shorter - start)
+def _lines_in_common(one: str, two: str, *, backwards: bool = False) -> int:
+    """How many whole lines two texts begin (or end) with alike; found by halving, which compares by the megabyte."""
+    known, most = 0, min(len(one), len(two))
+    while known < most:
+        middle = (known + most + 1) // 2
+        if backwards:
+            same = one[len(one) - middle : len(one) - known] == two[len(two) - middle : len(two) - known]
+        else:
+            same = one[known:middle] == two[known:middle]
+        if same:
+            known = middle
+        else:
+            most = middle - 1
+    if not backwards:
+        return one.count("\n", 0, known)
+    # Of what is equal at the end, the first newline may end a line that is only half equal.
+    return max(one.count("\n", len(one) - known) - 1, 0)
+
+
+def _after_lines(text: str, lines: int) -> str:
+    """`text` without its first `lines` lines."""
+    at, step = 0, 4096
+    while (passed := text.count("\n", at, at + step)) < lines:
+        lines -= passed
+        at += step
+    for _ in range(lines):
+        at = text.index("\n", at) + 1
+    return text[at:]
+
+
+def _linked(rest: Sequence[str], last: int) -> dict[str, str]:
+    targets, sources = (text.split("\n")[:-1] for text in rest)
+    stop = len(targets) - last
+    return dict(zip(targets[:stop], sources[:stop], strict=True))

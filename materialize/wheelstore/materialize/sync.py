@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from wheelstore.materialize.plan import changes
+from wheelstore.materialize.plan import changes, links_among
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -30,10 +30,14 @@ class Outcome(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The file changes that bring an environment to its plan; made by comparing, carried out by `change.apply`."""
+    """The file changes that bring an environment to its plan; made by comparing, carried out by `change.apply`.
+
+    `links` are those of `written` that are made from blobs, with their sources.
+    """
 
     removed: list[str]
     written: set[str]
+    links: dict[str, str]
     outcome: Outcome
 
 
@@ -46,7 +50,7 @@ def compare_plans(before: Plan, after: Plan) -> Work:
         removed=tuple(sorted(was - will_be)),
         files=len(changed.removed) + len(changed.written),
     )
-    return Work(removed=changed.removed, written=changed.written, outcome=outcome)
+    return Work(removed=changed.removed, written=changed.written, links=changed.links, outcome=outcome)
 
 
 def compare_disk(tree: Tree, before: Plan | None, after: Plan, *, sites: tuple[str, ...], keep: frozenset[str]) -> Work:
@@ -84,7 +88,7 @@ def compare_disk(tree: Tree, before: Plan | None, after: Plan, *, sites: tuple[s
         repaired=_owners(written, will_be & was),
         files=len(removed) + len(written),
     )
-    return Work(removed=removed, written=written, outcome=outcome)
+    return Work(removed=removed, written=written, links=links_among(after, written), outcome=outcome)
 
 
 def _owners(written: set[str], candidates: Iterable[Distribution]) -> tuple[Distribution, ...]:

@@ -7,7 +7,6 @@ database is new or old. Writers take ``BEGIN IMMEDIATE``, so that none of them f
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 
 from wheelstore.store.errors import StoreError
@@ -15,8 +14,14 @@ from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
+else:
+    try:  # what sqlite3 is made of, without the adapters for dates, whose import takes as long again
+        import _sqlite3 as sqlite3
+    except ImportError:
+        import sqlite3
 
 _VERSION = 1  # of the schema; `schema.VERSION`, repeated so that the warm path need not import it
 _BUSY = 30.0  # seconds that a writer waits for another
