@@ -136,6 +136,15 @@ def test_repr_shows_no_credentials() -> None:
     assert "secret" not in repr(options)
 
 
+def test_the_last_format_option_wins() -> None:
+    options = added(("no-binary", "A,b"), ("only-binary", "a"))
+    assert options.no_binary == {"b"}
+    assert options.only_binary == {"a"}
+    options = added(("no-binary", "a"), ("only-binary", ":all:,:none:,c"), ("no-binary", ":none:"))
+    assert options.no_binary == frozenset()
+    assert options.only_binary == {"c"}
+
+
 FORMATS = st.tuples(
     st.sampled_from(["no-binary", "only-binary"]),
     st.lists(st.sampled_from([":all:", ":none:", "a", "B_b", "c"]), min_size=1, max_size=4).map(",".join),
