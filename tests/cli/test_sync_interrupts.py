@@ -234,3 +234,26 @@ def check_content(venv: Path, universe: Universe, version: str) -> None:
     for record in (venv / FACTS.purelib).glob("*.dist-info/RECORD"):
         for line in record.read_text().splitlines():
             assert (venv / FACTS.purelib / line.partition(",")[0]).exists()
+
+
+@pytest.mark.parametrize("then", ["forward", "back"])
+def test_pressed_twice_in_the_middle_of_a_change_the_next_sync_finishes_it(
+    store: FrontDoor, universe: Universe, lock: Path, work: Path, venv: Path, then: str
+) -> None:
+    other = universe.lock(work / "other.txt", "alpha==2.0", "beta==1.0")
+    wanted = {}
+    for one in (other, lock):
+        store("sync", one)
+        wanted[one] = modes(venv)
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(change, "_finish", press)
+        assert store("sync", other).status == 130
+    assert modes(venv) not in wanted.values()
+    goal = other if then == "forward" else lock
+    assert store("sync", goal).status == 0
+    assert modes(venv) == wanted[goal]
+    check_content(venv, universe, "2" if goal is other else "1")
