@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 from wheelstore.store.errors import StoreError
+
+_ENDING = ".tmp"
+_OCCUPIED = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
+_RENAME_EXCHANGE = 2  # linux/fs.h
+_AT_FDCWD = -100  # linux/fcntl.h
 
 
 class TargetUnwritable(StoreError):
@@ -22,77 +28,155 @@ class TargetUnwritable(StoreError):
 
 
 class FreshEnvironment:
-    """A context in which `directory` may be filled; `publish` renames it to `path`.
+    """A context in which `directory` may be filled; `publish` renames it to `path`, which is absolute.
 
-    Left without `publish`, by whatever exception, it removes what was built.
+    Left without `publish`, by whatever exception, it removes what was built. What a killed process had begun for the
+    same `path` is removed, too.
 
     Raises:
         TargetUnwritable: the directory beside `path` cannot be made.
     """
 
     def __init__(self, path: str) -> None:
-        self.path = path
-        parent, name = os.path.split(path)
-        self.directory = f"{parent}/.{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+        self.path = os.path.normpath(path)
+        self._parent, name = os.path.split(self.path)
+        self._prefix = f".{name.encode()[:100].decode(errors='ignore')}."
+        self.directory = os.path.join(self._parent, f"{self._prefix}{os.getpid()}-{os.urandom(4).hex()}{_ENDING}")
+        self._claim = -1
 
     def __enter__(self) -> FreshEnvironment:
         try:
-            os.mkdir(self.directory)
-        except FileNotFoundError:
-            try:
-                os.makedirs(self.directory)
-            except OSError as error:
-                raise TargetUnwritable(self.path, error.strerror or str(error)) from None
+            self._begin()
         except OSError as error:
             raise TargetUnwritable(self.path, error.strerror or str(error)) from None
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
+    def _begin(self) -> None:
+        os.makedirs(self._parent, exist_ok=True)
+        os.mkdir(self.directory)
+        self._claim = _claimed(self.directory)
+        try:
+            self._remove_abandoned()
+        except OSError:  # not ours to see or to remove
+            return
+
     def publish(self, *, replace: bool, trash: str) -> None:
-        """Put the new environment in its place; what `replace` lets it replace goes to the directory `trash`.
+        """Put the new environment in its place; what `replace` lets it replace is removed then.
+
+        If the two cannot change places in one step, the old one goes to `trash` or beside first.
 
         Raises:
-            TargetUnwritable: something is in the way that `replace` does not cover.
+            TargetUnwritable: something is in the way that `replace` does not cover; it is as it was.
         """
-        if replace and os.path.lexists(self.path):
-            discard(self.path, trash)
         try:
-            os.rename(self.directory, self.path)
+            try:
+                os.rename(self.directory, self.path)
+            except OSError as error:
+                if error.errno not in _OCCUPIED:
+                    raise
+                if not replace:
+                    raise TargetUnwritable(self.path, "something else was put there meanwhile") from None
+                if not _exchange(self.directory, self.path):
+                    self._supplant(trash)
         except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise TargetUnwritable(self.path, "something else was put there meanwhile") from None
             raise TargetUnwritable(self.path, error.strerror or str(error)) from None
 
+    def _supplant(self, trash: str) -> None:
+        """Move away what is at `path` and take its place; or, if that fails, move it back."""
+        name = os.path.basename(self.directory).removesuffix(_ENDING)
+        old = os.path.join(self._parent, f"{name}-old{_ENDING}")
+        try:
+            try:
+                os.rename(self.path, f"{trash}/{name[1:]}")
+                old = f"{trash}/{name[1:]}"
+            except OSError:
+                os.rename(self.path, old)
+            os.rename(self.directory, self.path)
+        except BaseException:
+            if os.path.lexists(old) and not os.path.lexists(self.path):
+                os.rename(old, self.path)
+            raise
+        remove_tree(old)
+
+    def _remove_abandoned(self) -> None:
+        """Remove what others began here and nobody claims any more."""
+        for name in os.listdir(self._parent):
+            number, _, word = name.removeprefix(self._prefix).removesuffix(_ENDING).partition("-")
+            if name != f"{self._prefix}{number}-{word}{_ENDING}" or not number.isdigit() or len(word) != 8:
+                continue
+            claim = _claimed(os.path.join(self._parent, name))
+            if claim >= 0:
+                try:
+                    remove_tree(os.path.join(self._parent, name))
+                finally:
+                    os.close(claim)
+
     def __exit__(self, *exception: object) -> None:
-        if os.path.lexists(self.directory):
-            remove_tree(self.directory)
-
-
-def discard(path: str, trash: str) -> None:
-    """Take `path` away with one rename into `trash` (made if need be) where that is possible, then remove it."""
-    gone = f"{trash}/{os.getpid()}-{os.urandom(4).hex()}"
-    try:
-        os.rename(path, gone)
-    except OSError:
-        parent, name = os.path.split(path)
-        gone = f"{parent}/.{name}.{os.getpid()}-{os.urandom(4).hex()}.old"
-        os.rename(path, gone)
-    remove_tree(gone)
+        try:
+            if os.path.lexists(self.directory):
+                remove_tree(self.directory)
+        except KeyboardInterrupt:
+            if os.path.lexists(self.directory):
+                remove_tree(self.directory)
+            raise
+        finally:
+            if self._claim >= 0:
+                os.close(self._claim)
+                self._claim = -1
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory tree; read-only directories inside it are no obstacle to their owner."""
+    """Remove a file or a directory tree; read-only directories inside it are no obstacle to their owner."""
     import shutil
 
     if os.path.islink(path) or not os.path.isdir(path):
         os.unlink(path)
         return
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        _open_up(path)
+        shutil.rmtree(path)
 
-    def insist(_function: object, name: str, _: object) -> None:
-        os.chmod(os.path.dirname(name), 0o700)
-        os.chmod(name, 0o700)
-        if os.path.isdir(name):
-            os.rmdir(name)
-        else:
-            os.unlink(name)
 
-    shutil.rmtree(path, onerror=insist)
+def _open_up(directory: str) -> None:
+    """Let the owner remove what is in `directory`; files keep their modes, which are those of the store's blobs."""
+    os.chmod(directory, 0o700)
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _open_up(entry.path)
+            elif os.name == "nt":  # where a file that is read-only cannot be removed
+                os.chmod(entry.path, 0o600)
+
+
+def _claimed(directory: str) -> int:
+    """A descriptor that claims `directory` until it is closed or the process ends; -1 if that cannot be had."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except (ImportError, OSError):
+        return -1
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return -1
+    return descriptor
+
+
+def _exchange(one: str, other: str) -> bool:
+    """Let two files or directories change names in one step; false where that cannot be done (renameat2(2))."""
+    if not sys.platform.startswith("linux"):
+        return False
+    import ctypes
+
+    try:
+        renameat2 = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError):
+        return False
+    return bool(renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0)
