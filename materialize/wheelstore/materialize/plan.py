@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _MAGIC = "wheelstore-plan-2"
+_STEP = 4096  # characters that are counted through at a time
 
 
 class PlanDamaged(StoreError):
@@ -286,16 +287,27 @@ def _lines_in_common(one: str, two: str, *, backwards: bool = False) -> int:
 
 def _after_lines(text: str, lines: int) -> str:
     """`text` without its first `lines` lines."""
-    at, step = 0, 4096
-    while (passed := text.count("\n", at, at + step)) < lines:
+    at = 0
+    while (passed := text.count("\n", at, at + _STEP)) < lines:
         lines -= passed
-        at += step
+        at += _STEP
     for _ in range(lines):
         at = text.index("\n", at) + 1
     return text[at:]
 
 
+def _before_lines(text: str, lines: int) -> str:
+    """`text` without its last `lines` lines."""
+    end = len(text)
+    while (passed := text.count("\n", max(end - _STEP, 0), end)) < lines:
+        lines -= passed
+        end = max(end - _STEP, 0)
+    for _ in range(lines):
+        end = text.rindex("\n", 0, end)
+    # Now before the newline of the first line that goes: the line itself goes too.
+    return text[: text.rfind("\n", 0, end) + 1] if lines else text[:end]
+
+
 def _linked(rest: Sequence[str], last: int) -> dict[str, str]:
-    targets, sources = (text.split("\n")[:-1] for text in rest)
-    stop = len(targets) - last
-    return dict(zip(targets[:stop], sources[:stop], strict=True))
+    targets, sources = (_before_lines(text, last).split("\n")[:-1] for text in rest)
+    return dict(zip(targets, sources, strict=True))
