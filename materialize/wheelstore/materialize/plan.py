@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _MAGIC = "wheelstore-plan-2"
-_STEP = 4096  # characters that are counted through at a time
+_STEPS = (1 << 16, 1 << 10)  # characters that are counted through at a time
 
 
 class PlanDamaged(StoreError):
@@ -288,9 +288,10 @@ def _lines_in_common(one: str, two: str, *, backwards: bool = False) -> int:
 def _after_lines(text: str, lines: int) -> str:
     """`text` without its first `lines` lines."""
     at = 0
-    while (passed := text.count("\n", at, at + _STEP)) < lines:
-        lines -= passed
-        at += _STEP
+    for step in _STEPS:
+        while (passed := text.count("\n", at, at + step)) < lines:
+            lines -= passed
+            at += step
     for _ in range(lines):
         at = text.index("\n", at) + 1
     return text[at:]
@@ -299,9 +300,10 @@ def _after_lines(text: str, lines: int) -> str:
 def _before_lines(text: str, lines: int) -> str:
     """`text` without its last `lines` lines."""
     end = len(text)
-    while (passed := text.count("\n", max(end - _STEP, 0), end)) < lines:
-        lines -= passed
-        end = max(end - _STEP, 0)
+    for step in _STEPS:
+        while (passed := text.count("\n", max(end - step, 0), end)) < lines:
+            lines -= passed
+            end = max(end - step, 0)
     for _ in range(lines):
         end = text.rindex("\n", 0, end)
     # Now before the newline of the first line that goes: the line itself goes too.
