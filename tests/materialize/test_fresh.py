@@ -241,7 +241,7 @@ def test_a_slash_at_the_end_is_no_part_of_the_name(path: Path, trash: Path) -> N
 
 def test_a_place_that_cannot_be_written_to_is_named(path: Path) -> None:
     (path.parent / "file").write_text("")
-    with pytest.raises(TargetUnwritable, match=r"cannot make the environment .*/file/env: ") as caught:
+    with pytest.raises(TargetUnwritable, match=r"cannot make the environment .*/file/env: Not a directory") as caught:
         FreshEnvironment(str(path.parent / "file" / "env")).__enter__()
     assert caught.value.path == str(path.parent / "file" / "env")
     assert caught.value.reason

@@ -55,8 +55,10 @@ class FreshEnvironment:
         return self
 
     def _begin(self) -> None:
-        os.makedirs(self._parent, exist_ok=True)
-        os.mkdir(self.directory)
+        try:
+            os.mkdir(self.directory)
+        except FileNotFoundError:
+            os.makedirs(self.directory)
         self._claim = _claimed(self.directory)
         try:
             self._remove_abandoned()
