@@ -14,18 +14,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_VERSION = "1"  # of what a key covers and of how a lock is read; changing it forgets every answer
+_VERSION = "2"  # of what a key covers and of how a lock is read; changing it forgets every answer
 
 
 class LockFile:
     """A lock's path and bytes, read once and used for the key and for parsing alike."""
 
-    __slots__ = ("content", "path")
+    __slots__ = ("_fingerprint", "content", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
         with open(path, "rb") as stream:
             self.content = stream.read()
+        self._fingerprint: bytes | None = None
+
+    @property
+    def fingerprint(self) -> bytes:
+        """The digest of the lock's bytes, and of where it is if that has a say in what it means."""
+        if self._fingerprint is None:
+            directory, name = os.path.split(self.path)
+            words = f"{name}\n{directory if self.depends_on_place else ''}\n"
+            digest = blake3(words.encode("utf-8", "surrogateescape"))
+            self._fingerprint = digest.update(self.content).digest()
+        return self._fingerprint
 
     @property
     def depends_on_environment(self) -> bool:
@@ -44,10 +55,7 @@ def answer_key(locks: Iterable[LockFile], *, identity: str, require_hashes: bool
     """The digest of everything that decides which wheels `locks` mean."""
     digest = blake3(f"{_VERSION}\n{identity}\n{require_hashes}".encode())
     for lock in locks:
-        directory, name = os.path.split(lock.path)
-        words = (name, directory if lock.depends_on_place else "", str(len(lock.content)))
-        digest.update("\n".join(("", *words, "")).encode("utf-8", "surrogateescape"))
-        digest.update(lock.content)
+        digest.update(lock.fingerprint)
     return digest.hexdigest()
 
 

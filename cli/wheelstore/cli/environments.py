@@ -293,11 +293,13 @@ def _touches_seeds(before: Plan, after: Plan, kept: frozenset[str]) -> bool:
 
 def kept_seeds(path: str) -> frozenset[str]:
     """pip and its like stay in a venv that came with them: one that another tool made, or that `--seed` did."""
-    from wheelstore.materialize.installed import SEEDS
-
     with open(f"{path}/pyvenv.cfg", encoding="utf-8", errors="replace") as stream:
         keys = {line.partition("=")[0].strip().lower() for line in stream}
-    return frozenset() if "wheelstore" in keys and "seed" not in keys else SEEDS
+    if "wheelstore" in keys and "seed" not in keys:
+        return frozenset()
+    from wheelstore.materialize.installed import SEEDS
+
+    return SEEDS
 
 
 def _keep(directory: str, place: Place, goal: Goal, *, store: Store, index: Index, mode: Mode, now: float) -> None:
