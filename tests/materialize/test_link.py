@@ -153,3 +153,49 @@ def test_a_probe_leaves_nothing(blobs: str, root: str, tmp_path: Path) -> None:
     assert {"copy", "hardlink"} <= probe(str(tmp_path), root)
     assert sorted(os.listdir(tmp_path)) == before
     assert os.listdir(root) == []
+
+
+def test_a_probe_is_not_misled_by_what_a_killed_one_left(
+    blobs: str, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = probe(str(tmp_path), root)
+
+    def die(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "unlink", die)
+        with pytest.raises(KeyboardInterrupt):
+            probe(str(tmp_path), root)
+    assert len(os.listdir(root)) == 1
+    assert probe(str(tmp_path), root) == expected
+
+
+def test_a_probe_that_cannot_be_made_leaves_nothing(
+    blobs: str, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(os.listdir(tmp_path))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(link._MAKERS, "clone", full)
+    monkeypatch.setitem(link._MAKERS, "hardlink", full)
+    assert probe(str(tmp_path), root) == {"copy"}
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_an_interrupted_probe_leaves_nothing(
+    blobs: str, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(os.listdir(tmp_path))
+
+    def interrupted(blob: str, path: str, _: str) -> None:
+        os.link(blob, path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(link._MAKERS, "hardlink", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        probe(str(tmp_path), root)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert os.listdir(root) == []

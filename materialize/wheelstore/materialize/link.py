@@ -164,19 +164,23 @@ def probe(tmp: str, directory: str) -> frozenset[Mode]:
     `tmp` is the store's, where a blob for the trial is made; nothing of it is left.
     """
     name = "00/" + "0" * 62
-    trial = f"{tmp}/probe-{os.getpid()}"
-    there = f"{directory}/.wheelstore-probe-{os.getpid()}"
+    # Not the process's number alone: in a container, a killed one's file may have the same.
+    unique = f"{os.getpid()}-{os.urandom(4).hex()}"
+    trial = f"{tmp}/probe-{unique}"
+    there = f"{directory}/.wheelstore-probe-{unique}"
     possible: set[Mode] = {"copy"}
-    with open(trial, "xb") as stream:
-        stream.write(b"probe")
     try:
+        with open(trial, "xb") as stream:
+            stream.write(b"probe")
         for mode in ("clone", "hardlink"):
             try:
                 _MAKERS[mode](trial, there, name)
             except OSError:
                 continue
-            os.unlink(there)
             possible.add(mode)
+            os.unlink(there)
     finally:
-        os.unlink(trial)
+        for path in (there, trial):
+            if os.path.lexists(path):
+                os.unlink(path)
     return frozenset(possible)
