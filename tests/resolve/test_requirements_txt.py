@@ -113,8 +113,15 @@ def test_errors_are_collected_with_the_line_of_each() -> None:
 def test_the_first_hashed_line_is_remembered() -> None:
     assert read_text("demo==1\n").hashed is None
     assert str(read_text(f"a==1\nb==1 --hash={A}\nc==1 --hash={A}\n").hashed) == "<stdin>:2"
-    assert str(read_text(f"a==1\nb>=1 --hash={A}\nc==1 --hash={A}\n").hashed) == "<stdin>:2"
+    assert str(read_text(f"a==1\nb>=1 --hash={A}\nc>=1 --hash={A}\n").hashed) == "<stdin>:2"
     assert str(read_text("a==1\nb==1 --hash=md5:a\n").hashed) == "<stdin>:2"
+
+
+@pytest.mark.parametrize("text", ["a==1 ; what", "a==1.0x", "a[-x]==1", "a[x,_y]==1", "a[x-]==1", "a==1..0 # x"])
+def test_what_only_looks_common_is_an_error_too(text: str) -> None:
+    reader = read_text(text)
+    assert len(reader.errors) == 1
+    assert not reader.pins
 
 
 # Includes
@@ -137,9 +144,10 @@ def test_includes_start_at_the_file_that_says_them(tmp_path: Path) -> None:
 
 
 def test_includes_may_be_absolute_or_file_urls(tmp_path: Path) -> None:
-    text = f"-r {tmp_path}/b.txt\n--requirement={(tmp_path / 'c d.txt').as_uri()}\n"
+    text = f"-r {tmp_path}/b.txt\n--requirement={(tmp_path / 'c d.txt').as_uri()}\n-r d%20.txt\n"
     (tmp_path / "c d.txt").write_text("c==1\n")
-    assert spellings(read_files(tmp_path, a_txt=text, b_txt="b==1")) == ["b==1", "c==1"]
+    (tmp_path / "d%20.txt").write_text("d==1\n")
+    assert spellings(read_files(tmp_path, a_txt=text, b_txt="b==1")) == ["b==1", "c==1", "d==1"]
 
 
 def test_a_file_may_be_included_twice_but_not_by_itself(tmp_path: Path) -> None:

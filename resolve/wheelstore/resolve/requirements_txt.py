@@ -29,10 +29,10 @@ _HASHES = re.compile(r"sha\d{3}:[0-9a-f]+")
 # No $ (a variable), no # (a comment) and no backslash (a continuation) but before a hash: those, and
 # every character that is not plain ASCII, go the long way. No part may match one text in two ways: a line
 # of many spaces would take quadratic time.
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _MARK = r"[!\"%-\[\]-~]"
 _COMMON = re.compile(
-    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
-    r"(?:\[(?P<extras>[A-Za-z0-9._-]+(?:, *[A-Za-z0-9._-]+)*)\])?"
+    rf"(?P<name>{_NAME})(?:\[(?P<extras>{_NAME}(?:, *{_NAME})*)\])?"
     r" ?== ?(?P<version>[0-9][A-Za-z0-9.!+]*)"
     rf"(?: *; *(?P<marker>[A-Za-z(\"']{_MARK}*(?: (?!-){_MARK}+)*))?"
     rf"(?P<hashes>(?: +(?:\\\r?\n *)?--hash={_HASH})*)"
