@@ -16,7 +16,10 @@ from support.interpreters import facts_of
 from support.servers import IndexServer
 from support.universe import Universe, make_universe
 
-_SETTINGS = ("PIP_", "UV_", "STORE_", "XDG_", "VIRTUAL_ENV", "CONDA_", "PYENV_VERSION", "SSL_", "REQUESTS_", "CURL_")
+_SETTINGS = (
+    *("PIP_", "UV_", "STORE_", "XDG_", "VIRTUAL_ENV", "CONDA_"),
+    *("PYENV_VERSION", "SSL_", "REQUESTS_", "CURL_", "PYTHONUNBUFFERED"),
+)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from support.front_door import FrontDoor, call_store
@@ -14,6 +15,7 @@ from support.trees import store_snapshot
 from support.universe import Universe
 from support.wheels import make_wheel, sha256_of
 
+import wheelstore.cli.main
 from wheelstore.materialize.installed import find_distributions
 
 FACTS = facts_of(sys.executable)
@@ -81,7 +83,12 @@ def test_a_wheel_for_another_python_can_be_added(tmp_path: Path) -> None:
 
 
 def test_what_a_lock_means_is_added_and_its_sync_is_warm(
-    store: FrontDoor, universe: Universe, index: IndexServer, work: Path, root: Path
+    store: FrontDoor,
+    universe: Universe,
+    index: IndexServer,
+    work: Path,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lock = universe.lock(work / "lock.txt", "alpha==1.0", "beta==1.0")
     never = universe.pin("gamma==1.0", marker="python_version < '3'")
@@ -92,6 +99,11 @@ def test_what_a_lock_means_is_added_and_its_sync_is_warm(
     assert names(root) == ["alpha==1.0", "beta==1.0", "gamma==1.0"]
     index.close()
     assert call_store("add", lock, "-i", index.index_url).status == 0
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("this was not warm")
+
+    monkeypatch.setattr(wheelstore.cli.main, "run", refuse)
     ran = store("sync", lock, "-i", "http://127.0.0.1:9/simple")
     assert (ran.status, ran.stderr.splitlines()[1:]) == (0, [" + alpha==1.0", " + beta==1.0"])
     found = find_distributions(str(work / ".venv"), (FACTS.purelib,))

@@ -127,6 +127,8 @@ def test_environments_are_listed_with_what_became_of_them(
     for name, mode in (("a b", "copy"), ("c", "hardlink"), ("d", "hardlink")):
         assert store("sync", lock, "--venv", name, "--link-mode", mode, *options).status == 0
     assert store("venv", "e").status == 0
+    assert store("venv", "f").status == 0
+    assert store("venv", "f", "--clear", "--store", "other").status == 0
     shutil.rmtree(work / "c")
     shutil.rmtree(work / "d")
     subprocess.run([FACTS.executable, "-m", "venv", "--without-pip", work / "d"], check=True)
@@ -137,10 +139,11 @@ def test_environments_are_listed_with_what_became_of_them(
         [str(work / "c"), version, "2", "hardlink", "missing"],
         [str(work / "d"), version, "2", "hardlink", "missing"],
         [str(work / "e"), version, "0", "hardlink", ""],
+        [str(work / "f"), version, "0", "hardlink", "missing"],
     ]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", rows[0][4])
     listed = json.loads(store("envs", "--json").stdout)
-    assert [one["exists"] for one in listed] == [True, False, False, True]
+    assert [one["exists"] for one in listed] == [True, False, False, True, False]
     assert listed[0]["packages"] == 2
     assert listed[0].keys() == {"path", "python", "packages", "mode", "created", "synced", "manifest", "exists"}
 

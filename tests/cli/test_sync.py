@@ -107,9 +107,10 @@ def test_an_empty_lock_empties_the_environment_and_says_so(
 ) -> None:
     store("sync", universe.lock(work / "lock.txt", "alpha==1.0"))
     (work / "lock.txt").write_text("# nothing\n")
-    ran = store("sync", "lock.txt")
-    assert ran.status == 0
-    assert ran.warnings == ["lock.txt pins nothing for Python " + FACTS.version]
+    for _ in range(2):
+        ran = store("sync", "lock.txt")
+        assert ran.status == 0
+        assert ran.warnings == ["lock.txt pins nothing for Python " + FACTS.version]
     assert installed(venv) == []
 
 

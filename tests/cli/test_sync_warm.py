@@ -12,6 +12,7 @@ import pytest
 from support.front_door import FrontDoor
 from support.interpreters import facts_of, play_python
 from support.universe import Universe
+from support.wheels import sha256_of
 
 import wheelstore.cli.main
 from wheelstore.materialize.environment import State, read_state
@@ -131,7 +132,7 @@ def test_a_changed_lock_or_environment_or_interpreter_is_seen(
     # Which no mark shows, as the directory that changed is below site-packages.
     assert store("sync", lock).stderr.startswith("Audited")
     (site / "more.py").touch()
-    assert store("sync", lock).stderr.startswith("Put 1 file right")
+    assert store("sync", lock).stderr.startswith("Repaired 1 package")
     assert (site / "alpha/data.bin").exists()
     lock.write_text(lock.read_text() + "# a remark\n")
     assert not is_warm(store, "sync", lock)
@@ -144,6 +145,7 @@ def test_a_changed_lock_or_environment_or_interpreter_is_seen(
         "alpha==1.0\n",
         "alpha==1.0 --hash=sha256:${HASH}\n",
         "./alpha-1.0-py3-none-any.whl\n",
+        "./alpha-1.0-py3-none-any.whl --hash=sha256:HASH\n",
     ],
 )
 def test_what_depends_on_more_than_the_lock_is_never_answered_from_memory(
@@ -151,8 +153,9 @@ def test_what_depends_on_more_than_the_lock_is_never_answered_from_memory(
 ) -> None:
     wheel = universe.wheels["alpha==1.0"]
     shutil.copy(wheel, work)
-    monkeypatch.setenv("HASH", universe.pin("alpha==1.0").rpartition(":")[2])
-    (work / "lock.txt").write_text(content)
+    sha256 = sha256_of(wheel)
+    monkeypatch.setenv("HASH", sha256)
+    (work / "lock.txt").write_text(content.replace(":HASH", f":{sha256}"))
     for _ in range(2):
         assert not is_warm(store, "sync", "lock.txt")
 
@@ -198,5 +201,5 @@ def test_a_state_of_another_version_is_not_believed(store: FrontDoor, universe: 
         state.write_text(text)
         (work / ".venv" / FACTS.purelib / "alpha/data.bin").unlink()
         ran = store("sync", lock)
-        assert (ran.status, ran.stderr.partition(" in ")[0]) == (0, "Put 1 file right")
+        assert (ran.status, ran.stderr.partition(" in ")[0]) == (0, "Repaired 1 package")
         assert isinstance(read_state(str(work / ".venv")), State)

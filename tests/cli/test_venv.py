@@ -190,23 +190,25 @@ def test_seeds_are_those_that_come_with_the_python(store: FrontDoor, work: Path,
     assert [path.name for path in (work / "other/bin").glob("pip*")]
 
 
-def test_before_python_3_12_setuptools_and_wheel_are_seeds_too(
-    work: Path, universe: Universe, index: IndexServer, tmp_path: Path
-) -> None:
+def test_before_python_3_12_setuptools_and_wheel_are_seeds_too(work: Path, tmp_path: Path) -> None:
     facts = python_with(pip=True, older_than=(3, 12))
     wheels = tmp_path / "wheels"
     for version, requires in (("0.1", None), ("0.40", None), ("0.41rc1", None), ("1.0", ">=3.99"), ("0.42", None)):
         make_wheel(wheels, "wheel", version, requires_python=requires)
-    with IndexServer(wheels) as server:
+    with IndexServer(wheels, page_max_age=0) as server:
         server.yank("wheel-0.42-py3-none-any.whl", "broken")
-        ran = call_store("venv", "--seed", "-p", facts.executable, "-i", server.index_url)
+        options = ["--seed", "-p", facts.executable, "-i", server.index_url]
+        ran = call_store("venv", *options)
         assert ran.status == 0, ran.stderr
         assert ran.warnings == []
-    found = installed(work / ".venv", facts)
-    assert sorted(found) == ["pip", "setuptools", "wheel"]
-    assert found["wheel"] == "0.40"
-    # Offline, of what is here.
-    ran = call_store("venv", "other", "--seed", "-p", facts.executable, "--offline", "-i", server.index_url)
+        found = installed(work / ".venv", facts)
+        assert sorted(found) == ["pip", "setuptools", "wheel"]
+        assert found["wheel"] == "0.40"
+        # What the index has since is seen by an add, but only what is here can be had offline.
+        make_wheel(wheels, "wheel", "0.43")
+        (work / "lock.txt").write_text("wheel==0.1\n")
+        assert call_store("add", "lock.txt", *options[1:]).status == 0
+    ran = call_store("venv", "other", *options, "--offline")
     assert ran.status == 0, ran.stderr
     assert installed(work / "other", facts)["wheel"] == "0.40"
 

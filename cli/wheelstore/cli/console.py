@@ -38,9 +38,9 @@ def explain(error: Exception) -> bool:
     from wheelstore.resolve.errors import ResolveError
     from wheelstore.store.errors import StoreError
 
-    if isinstance(error, BrokenPipeError):
-        silence()
-    elif isinstance(error, (StoreError, ResolveError)):
+    if isinstance(error, BrokenPipeError):  # whoever read it has enough
+        return True
+    if isinstance(error, (StoreError, ResolveError)):
         report(error)
     elif isinstance(error, OSError):
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
@@ -50,17 +50,6 @@ def explain(error: Exception) -> bool:
     else:
         return False
     return True
-
-
-def silence() -> None:
-    """Let what is still to be written go nowhere: whoever read it has enough, and Python would complain at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            os.dup2(nowhere, stream.fileno())
-        except (AttributeError, OSError, ValueError):
-            continue
-    os.close(nowhere)
 
 
 def one_line(text: str) -> str:
