@@ -239,6 +239,34 @@ def test_killed_at_any_point_it_is_the_old_environment_or_the_next_process_makes
     assert set(outcomes) == {True, False}
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_change_that_no_mark_shows_is_no_secret(
+    tree: Tree, old: Plan, stock: Stock, tmp_path: Path, copies: Callable[[], None]
+) -> None:
+    """Another build of the same version changes files below directories that are there, and those are not marked."""
+    other = tmp_path / "other"
+    files = {"beta/__init__.py": b"another build\n"}
+    beta = make_wheel(other, "beta", files=files)
+    alpha = next(tmp_path.glob("alpha-1.0-*.whl"))
+    new = stock.plan([alpha, beta])
+    before = content(tree)
+    seen = False
+    for number in range(1, 200):
+        copies()
+        times = {name: Path(tree.root, name).stat().st_mtime_ns for name in (SITE, "bin")}
+        state = read_state(tree.root)
+        assert state is not None
+        write_state(tree.root, state._replace(marks=marks_of(tree.root, (SITE, "bin"))))
+        if not killed_at(number, lambda: run(tree, old, new, stock)):
+            break
+        assert {name: Path(tree.root, name).stat().st_mtime_ns for name in (SITE, "bin")} == times
+        state = read_state(tree.root)
+        assert state is not None
+        seen |= content(tree) != before
+        assert content(tree) == before or not marks_hold(tree.root, state.marks)
+    assert seen
+
+
 def test_a_change_needs_no_state(tree: Tree, old: Plan, new: Plan, stock: Stock, wanted: dict[str, bytes]) -> None:
     os.unlink(f"{tree.root}/{DIRECTORY}/state")
     run(tree, old, new, stock)
