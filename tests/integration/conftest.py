@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,9 @@ from support.simple_pages import list_files
 from support.wheelhouse import EXAMPLES, wheelhouse
 
 from wheelstore.materialize.interpreter import Interpreter
+
+if os.name == "nt":  # the tests look for bin/ and lib/
+    collect_ignore_glob = ["test_*.py"]
 
 
 @pytest.fixture(scope="session")

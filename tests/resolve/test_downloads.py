@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -136,3 +137,27 @@ def test_it_can_be_called_off_from_outside(server: IndexServer, transport: Trans
     ):
         list(downloads)
     assert isinstance(caught.value.errors[0], Cancelled)
+
+
+def test_a_file_that_is_not_there_may_be_elsewhere(
+    server: IndexServer, transport: Transport, jobs: list[Job[str]]
+) -> None:
+    job = jobs[0]
+    for status in (403, 404, 410):
+        server.fault(job.key, Fault(status=status, times=1))
+        moved = replace(job, moved=lambda: server.file_url(job.key) + "?signed")
+        with Downloads(transport, [moved]) as downloads:
+            assert [key for key, _ in downloads] == [job.key]
+        Path(job.target).unlink()
+
+
+@pytest.mark.parametrize("answer", [None, "the same"])
+def test_a_file_that_is_nowhere_else_is_missing(
+    server: IndexServer, transport: Transport, jobs: list[Job[str]], answer: str | None
+) -> None:
+    job = jobs[0]
+    server.fault(job.key, Fault(status=404))
+    moved = replace(job, moved=lambda: job.url if answer else None)
+    with Downloads(transport, [moved]) as downloads, pytest.raises(FetchErrors, match="404"):
+        list(downloads)
+    assert len(server.requests_for(job.key)) == 1

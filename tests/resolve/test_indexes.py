@@ -189,3 +189,38 @@ def test_a_local_file_is_hashed_once_per_state(tmp_path: Path, facts: Facts, mon
     assert found.hashed(file) is file
     elsewhere = file._replace(url="https://host/x.whl")
     assert found.hashed(elsewhere) is elsewhere
+
+
+def test_doubt_asks_again_for_what_was_only_remembered(tmp_path: Path, transport: Transport, facts: Facts) -> None:
+    make_wheel(tmp_path / "wheels")
+    with IndexServer(tmp_path / "wheels") as server:
+        options = IndexOptions(index_urls=(server.index_url,))
+        names(indexes(options, transport, facts))
+        later = make_wheel(tmp_path / "wheels", version="2.0")
+        found = indexes(options, transport, facts)
+        assert later.name not in names(found)
+        assert found.doubt("demo")
+        assert later.name in names(found)
+        assert not found.doubt("demo")
+        assert len(server.requests_for("/simple/demo/")) == 2
+
+
+def test_a_file_that_moved_is_found_and_remembered(tmp_path: Path, transport: Transport, facts: Facts) -> None:
+    sha256 = sha256_of(make_wheel(tmp_path / "wheels"))
+    with IndexServer(tmp_path / "wheels") as server:
+        options = IndexOptions(index_urls=(server.index_url,))
+        names(indexes(options, transport, facts))
+        server.pages.files_url = "../../moved/"
+        url = indexes(options, transport, facts).moved("demo", sha256)
+        assert url == f"{server.url}/moved/demo-1.0-py3-none-any.whl"
+        assert facts.files([sha256])[sha256].file.url == url
+        asked = indexes(options, transport, facts)
+        asked.doubt("demo")
+        names(asked)
+        assert asked.moved("demo", sha256) is None
+        assert indexes(options, transport, facts).moved("demo", "0" * 64) is None
+
+
+def test_offline_nothing_is_doubted(tmp_path: Path, facts: Facts) -> None:
+    options = IndexOptions(index_urls=("https://host/simple/",))
+    assert not indexes(options, Unreachable(), facts, offline=True).doubt("demo")
