@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pickle
 import pkgutil
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ VALUES: dict[str, Any] = {
     "Sequence[str]": ("one", "two"),
     "Iterable[str]": ("one", "two"),
     "Sequence[Interpreter]": (describe(),),
+    "sqlite3.Error": sqlite3.OperationalError("database is locked"),
 }
 
 
