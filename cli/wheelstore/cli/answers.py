@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_VERSION = "2"  # of what a key covers and of how a lock is read; changing it forgets every answer
+_VERSION = "3"  # of what a key covers and of how a lock is read; changing it forgets every answer
 
 
 class LockFile:

@@ -84,7 +84,10 @@ class LockFiles:
         if not self._is_memorable(lock, pins):
             return Meaning(lock, pins, "", "")
         key = answer_key(self.files, identity=interpreter.identity, require_hashes=require_hashes)
-        inputs = pack_inputs((str(one.path), one.sha256) for one in lock.inputs[len(self.paths) :])
+        # By path, since inputs stand in the order of reading: what the first lock includes comes before the second.
+        named = {os.path.abspath(path) for path in self.paths}
+        further = (one for one in lock.inputs if os.path.abspath(one.path) not in named)
+        inputs = pack_inputs((os.path.abspath(one.path), one.sha256) for one in further)
         return Meaning(lock, pins, key, inputs)
 
     def _is_memorable(self, lock: Lock, pins: Sequence[Pin]) -> bool:
