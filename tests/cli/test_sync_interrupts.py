@@ -189,7 +189,8 @@ CHANGES = [
     (change, "_finish", 1),
     (change, "_move", 1),
     (change, "_move", 2),
-    (change, "_remove", 1),
+    (os, "rename", 1),
+    (os, "scandir", 1),
     (change, "_clear", 1),
     (Index, "put_environment", 1),
 ]

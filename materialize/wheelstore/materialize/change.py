@@ -11,14 +11,19 @@ from __future__ import annotations
 import errno
 import os
 
+from wheelstore.materialize.directories import Directories
 from wheelstore.materialize.environment import DIRECTORY, read_state, write_state
 from wheelstore.materialize.link import Linker
+from wheelstore.materialize.plan import links_among
+from wheelstore.materialize.removal import remove_files, remove_hollow, unlink
 from wheelstore.materialize.tree import RECORD, write_file
+from wheelstore.store.blobs import name_mtime
 from wheelstore.store.claims import Claims
+from wheelstore.store.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from wheelstore.materialize.link import Mode
     from wheelstore.materialize.plan import Plan
@@ -27,6 +32,19 @@ if TYPE_CHECKING:
 
 _PREFIX = "change-"
 _LIST = "list"
+
+
+class BlobUnusable(StoreError):
+    """A file cannot be made, because the store's blob for it is not there or not what it was."""
+
+    hint = "store verify --repair finds out what else is, and gets it anew"
+
+    def __init__(self, target: str, blob: str, reason: str) -> None:
+        super().__init__(target, blob, reason)
+        self.target, self.blob, self.reason = target, blob, reason
+
+    def __str__(self) -> str:
+        return f"{self.target} cannot be made: the store's file {self.blob} {self.reason}"
 
 
 def hold(root: str, *, waiting: Callable[[], None] | None = None) -> Claims:
@@ -56,17 +74,21 @@ def apply(tree: Tree, plan: Plan, work: Work, *, blobs: str, mode: Mode, site: s
     """Carry out `work` in the existing environment `tree`; inside `hold`. Its state does not hold afterwards.
 
     Raises:
+        BlobUnusable: what a file is to be made from is damaged; the environment is as it was.
         OSError: the environment cannot be written to, and is as it was; or, in the rare case that this shows only
             after the decision, the next `finish_changes` goes on.
     """
+    directories = Directories(tree.root)
+    work = _with_displaced(tree.root, plan, work, directories)
+    _check_blobs(blobs, work.links)
     change = f"{tree.root}/{DIRECTORY}/{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
     new = f"{change}/new"
     try:
         _make_parents(new, work.written)
         _make_files(tree, new, plan, work, blobs=blobs, mode=mode, site=site)
         _forget_marks(tree.root)
-        moves = _moves(tree.root, work.written)
-        _check_room(tree.root, moves, set(work.removed))
+        moves = _moves(work.written, directories)
+        _check_room(tree.root, moves, set(work.removed), directories)
         _decide(change, moves, work.removed, keep=set(plan.directories))
     except BaseException:
         if os.path.lexists(change):
@@ -77,6 +99,28 @@ def apply(tree: Tree, plan: Plan, work: Work, *, blobs: str, mode: Mode, site: s
     except KeyboardInterrupt:
         finish_changes(tree.root)
         raise
+
+
+def _with_displaced(root: str, plan: Plan, work: Work, directories: Directories) -> Work:
+    """`work`, and all that the plan has where something else (a link, a file) is in the place of a directory."""
+    parents = {parent for target in work.written for parent in _parents_of(target)}
+    displaced = {one for one in parents if not directories.own(one) and os.path.lexists(f"{root}/{one}")}
+    if not displaced:
+        return work
+    written = work.written.union(target for target in plan.items() if not displaced.isdisjoint(_parents_of(target)))
+    return work._replace(written=written, links=links_among(plan, written))
+
+
+def _check_blobs(blobs: str, links: Mapping[str, str]) -> None:
+    """Refuse to make files from blobs that show, in one `stat`, that they are not what they were."""
+    for target, source in links.items():
+        if len(source) > 1:
+            try:
+                whole = int(os.stat(f"{blobs}/{source}").st_mtime) == name_mtime(source)
+            except FileNotFoundError:
+                raise BlobUnusable(target, source, "is missing") from None
+            if not whole:
+                raise BlobUnusable(target, source, "was changed")
 
 
 def _make_parents(new: str, targets: Iterable[str]) -> None:
@@ -111,17 +155,14 @@ def _forget_marks(root: str) -> None:
         write_state(root, state._replace(marks=""))
 
 
-def _moves(root: str, targets: Iterable[str]) -> list[str]:
+def _moves(targets: Iterable[str], directories: Directories) -> list[str]:
     """What is to be moved, for all of `targets` to be: the uppermost directories that are new, and single files."""
-    present: dict[str, bool] = {"": True}
     moves: dict[str, None] = {}
     for target in sorted(targets):
         at = target.find("/")
         while at >= 0:
             directory = target[:at]
-            if directory not in present:
-                present[directory] = os.path.isdir(f"{root}/{directory}")
-            if not present[directory]:
+            if not directories.own(directory):
                 moves[directory] = None
                 break
             at = target.find("/", at + 1)
@@ -130,13 +171,14 @@ def _moves(root: str, targets: Iterable[str]) -> list[str]:
     return list(moves)
 
 
-def _check_room(root: str, moves: Iterable[str], removed: set[str]) -> None:
+def _check_room(root: str, moves: Iterable[str], removed: set[str], directories: Directories) -> None:
     """Refuse to put a file where a directory is that does not go away with what is removed."""
     for target in moves:
-        if os.path.isdir(f"{root}/{target}"):
-            for directory, _, names in os.walk(f"{root}/{target}"):
-                below = os.path.relpath(directory, root).replace(os.sep, "/")
-                if any(f"{below}/{name}" not in removed and not name.endswith(".pyc") for name in names):
+        if directories.own(target):
+            for directory, below, files in os.walk(f"{root}/{target}"):
+                parent = os.path.relpath(directory, root).replace(os.sep, "/")
+                names = [*files, *(name for name in below if os.path.islink(f"{directory}/{name}"))]
+                if any(f"{parent}/{name}" not in removed and not name.endswith(".pyc") for name in names):
                     raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), f"{root}/{target}")
 
 
@@ -157,10 +199,10 @@ def _finish(root: str, change: str) -> None:
     moves, removed, _ = map(int, head.split(" "))
     files = lines[moves : moves + removed]
     blocked = [name for name in lines[:moves] if not _move(f"{change}/new/{name}", f"{root}/{name}")]
-    _remove(root, files, keep=set(lines[moves + removed :]))
+    remove_files(root, files, keep=set(lines[moves + removed :]))
     for name in blocked:
         if os.path.isdir(f"{root}/{name}"):
-            os.rmdir(f"{root}/{name}")
+            remove_hollow(f"{root}/{name}")
         _move(f"{change}/new/{name}", f"{root}/{name}")
     os.unlink(f"{change}/{_LIST}")
     _clear(change)
@@ -177,7 +219,7 @@ def _move(source: str, target: str) -> bool:
         os.makedirs(os.path.dirname(target))
         os.replace(source, target)
     except NotADirectoryError:  # a file where a directory is to be
-        os.unlink(target)
+        unlink(target)
         os.replace(source, target)
     except OSError as error:
         if error.errno == errno.EXDEV:
@@ -224,40 +266,3 @@ def _parents_of(target: str) -> list[str]:
         target = target.rpartition("/")[0]
         parents.append(target)
     return parents
-
-
-def _remove(root: str, targets: Iterable[str], *, keep: set[str]) -> None:
-    """Remove files, their bytecode, and the directories that this leaves empty."""
-    emptied: set[str] = set()
-    for target in targets:
-        try:
-            os.unlink(f"{root}/{target}")
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except (IsADirectoryError, PermissionError):
-            if not os.path.isdir(f"{root}/{target}"):
-                raise
-        directory, _, name = target.rpartition("/")
-        emptied.add(directory)
-        if name.endswith(".py"):
-            _remove_bytecode(f"{root}/{directory}/__pycache__", name[:-3])
-            emptied.add(f"{directory}/__pycache__")
-    for directory in sorted(emptied, key=len, reverse=True):
-        while directory and directory not in keep:
-            try:
-                os.rmdir(f"{root}/{directory}")
-            except FileNotFoundError:
-                pass
-            except OSError:
-                break
-            directory = directory.rpartition("/")[0]
-
-
-def _remove_bytecode(cache: str, stem: str) -> None:
-    try:
-        names = os.listdir(cache)
-    except OSError:
-        return
-    for name in names:
-        if name.startswith(f"{stem}.") and name.endswith(".pyc"):
-            os.unlink(f"{cache}/{name}")

@@ -12,7 +12,10 @@ from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+    from wheelstore.materialize.directories import Directories
+    from wheelstore.materialize.plan import Plan
 
 SEEDS = frozenset({"pip", "setuptools", "wheel", "uv"})
 """Distributions that a venv may come with; a sync leaves them in venvs that it did not make (as pip-sync and uv do)."""
@@ -28,17 +31,18 @@ class Found(NamedTuple):
 def find_distributions(root: str, sites: Iterable[str]) -> list[Found]:
     """Every distribution in the `sites` (relative to `root`), sorted.
 
-    One without a RECORD, and the old ``.egg-info``, own just their metadata directory or file.
+    One without a RECORD, and the old ``.egg-info``, own just their metadata directory or file. What pip was about to
+    remove (``~name``) is none.
     """
     found = []
     for site in dict.fromkeys(sites):
         try:
             names = sorted(os.listdir(f"{root}/{site}"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         for name in names:
-            stem, dot, kind = name.rpartition(".")
-            if kind not in ("dist-info", "egg-info") or not dot or stem.startswith("~"):
+            stem, _, kind = name.rpartition(".")
+            if kind not in ("dist-info", "egg-info") or not stem or stem.startswith("~"):
                 continue
             project, _, version = stem.partition("-")
             distribution = Distribution(normalized(project), version.partition("-")[0], f"{site}/{name}")
@@ -62,36 +66,59 @@ def _owned(root: str, site: str, name: str) -> Iterable[str]:
 
 
 def _walk(root: str, relative: str) -> list[str]:
-    if not os.path.isdir(f"{root}/{relative}") or os.path.islink(f"{root}/{relative}"):
+    """All that is below a directory, without following links: files, and directories with nothing in them."""
+    path = f"{root}/{relative}"
+    if os.path.islink(path) or not os.path.isdir(path):
         return [relative]
-    found = []
-    for directory, _, files in os.walk(f"{root}/{relative}"):
-        below = os.path.relpath(directory, root).replace(os.sep, "/")
-        found += [f"{below}/{file}" for file in files]
+    with os.scandir(path) as entries:
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    found = [] if names else [relative]
+    for name, is_directory in names:
+        found += _walk(root, f"{relative}/{name}") if is_directory else [f"{relative}/{name}"]
     return found
 
 
-def differing(root: str, sources: Mapping[str, str]) -> set[str]:
-    """Which of the files (blob names by target) are missing or not what they should be, as far as one `lstat` tells.
+def differing(root: str, plan: Plan, directories: Directories) -> set[str]:
+    """Which links of `plan` are missing or not what they should be, as far as one `lstat` tells.
 
     A file made from a blob has the blob's time, in every link mode; so an edit, or another version's file of the same
-    size, shows.
+    size, shows. A file that is found by way of a link to another directory is not there.
     """
-    wrong = set()
-    lstat = os.lstat
-    for target, source in sources.items():
-        try:
-            status = lstat(f"{root}/{target}")
-        except OSError:
-            wrong.add(target)
+    wrong: set[str] = set()
+    lstat, end = os.lstat, 0
+    for directory, count in zip(plan.directories, plan.counts, strict=True):
+        start, end = end, end + count
+        if count and not directories.own(directory):
+            wrong.update(plan.targets[start:end])
             continue
-        if not stat.S_ISREG(status.st_mode):
-            wrong.add(target)
-        elif len(source) < 2:
-            if status.st_size or bool(status.st_mode & 0o100) != bool(source):
+        for target, source in zip(plan.targets[start:end], plan.sources[start:end], strict=True):
+            try:
+                status = lstat(f"{root}/{target}")
+            except OSError:
                 wrong.add(target)
-        elif int(status.st_mtime) != name_mtime(source) or (
-            os.name != "nt" and bool(status.st_mode & 0o100) != source.endswith("-x")
-        ):
-            wrong.add(target)
+                continue
+            if not _is_made_from(status, source):
+                wrong.add(target)
     return wrong
+
+
+def _is_made_from(status: os.stat_result, source: str) -> bool:
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    if os.name != "nt" and bool(status.st_mode & 0o100) != source.endswith("x"):
+        return False
+    return not status.st_size if len(source) < 2 else int(status.st_mtime) == name_mtime(source)
+
+
+def holds(path: str, content: bytes, *, executable: bool) -> bool:
+    """Whether the file at `path` is one of its own with this content."""
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != len(content):
+            return False
+        if os.name != "nt" and bool(status.st_mode & 0o100) != executable:
+            return False
+        with open(path, "rb") as stream:
+            return stream.read() == content
+    except OSError:
+        return False

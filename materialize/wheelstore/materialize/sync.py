@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
+from wheelstore.materialize.directories import Directories, belongs_to_venv
 from wheelstore.materialize.plan import changes, links_among
+from wheelstore.materialize.tree import RECORD
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from wheelstore.materialize.installed import Found
     from wheelstore.materialize.plan import Distribution, Plan
     from wheelstore.materialize.tree import Tree
 
@@ -57,50 +58,60 @@ def compare_disk(tree: Tree, before: Plan | None, after: Plan, *, sites: tuple[s
     """The work for an environment that anyone may have changed: every file of `after` is looked at.
 
     Files that belong to distributions (by their RECORD) or to the plan `before`, and not to `after`, go; other files
-    are the user's and stay. Distributions named in `keep` stay unless the plan has them.
+    are the user's and stay. Distributions named in `keep` stay unless the plan has them. The venv itself, and what
+    is found by way of a link to another directory, is nobody's to remove.
     """
     from wheelstore.materialize.installed import differing, find_distributions
 
-    found = find_distributions(tree.root, sites)
-    planned = {distribution.name for distribution in after.distributions}
-    kept = {
-        path
-        for item in found
-        if item.distribution.name in keep and item.distribution.name not in planned
-        for path in item.files
-    }
-    items = after.items()
-    written = differing(tree.root, dict(zip(after.targets, after.sources, strict=True)))
-    written |= {
-        target
-        for target, content in tree.written_files(after.scripts, after.records, sites[0])
-        if not _has_content(f"{tree.root}/{target}", content)
-    }
-    owned = {path for item in found for path in item.files}
+    directories = Directories(tree.root)
+    found = find_distributions(tree.root, filter(directories.own, sites))
+    leaving = keep.difference(distribution.name for distribution in after.distributions)
+    kept = [item for item in found if item.distribution.name in leaving]
+    others = [item for item in found if item.distribution.name not in leaving]
+    written = differing(tree.root, after, directories) | _generated(tree, after, sites[0], directories)
+    owned = {path for item in others for path in item.files}
     if before is not None:
-        owned.update(path for path in before.items() if os.path.lexists(f"{tree.root}/{path}"))
-    removed = sorted(owned - items.keys() - kept)
-    was = {item.distribution for item in found if not kept.intersection(item.files)}
-    will_be = set(after.distributions)
+        owned.update(before.items())
+    stay = {directories.canonical(path) for path in after.items()}
+    stay.update(directories.canonical(path) for item in kept for path in item.files)
+    removed = sorted(
+        path for path in owned if directories.canonical(path) not in stay and _goes(tree, path, directories)
+    )
+    was, will_be = {item.distribution for item in others}, set(after.distributions)
     outcome = Outcome(
         added=tuple(sorted(will_be - was)),
         removed=tuple(sorted(was - will_be)),
-        repaired=_owners(written, will_be & was),
+        repaired=tuple(sorted(item.distribution for item in others if _is_repaired(item, written, will_be))),
         files=len(removed) + len(written),
     )
     return Work(removed=removed, written=written, links=links_among(after, written), outcome=outcome)
 
 
-def _owners(written: set[str], candidates: Iterable[Distribution]) -> tuple[Distribution, ...]:
-    """The distributions that were there already and have files among `written`, as far as their metadata shows."""
-    return tuple(
-        sorted(item for item in candidates if any(target.startswith(f"{item.dist_info}/") for target in written))
+def _generated(tree: Tree, plan: Plan, site: str, directories: Directories) -> set[str]:
+    """Which scripts and RECORDs of `plan` are missing or not what they should be."""
+    from wheelstore.materialize.installed import holds
+
+    return {
+        target
+        for target, content in tree.written_files(plan.scripts, plan.records, site)
+        if not directories.own(target.rpartition("/")[0])
+        or not holds(f"{tree.root}/{target}", content, executable=not target.endswith(RECORD))
+    }
+
+
+def _goes(tree: Tree, target: str, directories: Directories) -> bool:
+    """Whether a file that some distribution lists is there and may go; a module's bytecode goes without it, too."""
+    directory, _, name = target.rpartition("/")
+    if belongs_to_venv(target) or not directories.own(directory):
+        return False
+    return os.path.lexists(f"{tree.root}/{target}") or (
+        name.endswith(".py") and directories.own(f"{directory}/__pycache__" if directory else "__pycache__")
     )
 
 
-def _has_content(path: str, content: bytes) -> bool:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(len(content) + 1) == content
-    except OSError:
+def _is_repaired(item: Found, written: set[str], will_be: set[Distribution]) -> bool:
+    """Whether a distribution that stays has files among `written`."""
+    if item.distribution not in will_be:
         return False
+    metadata = f"{item.distribution.dist_info}/"
+    return not written.isdisjoint(item.files) or any(target.startswith(metadata) for target in written)
