@@ -69,7 +69,7 @@ def test_answers_manifests_and_memory_come_back(index: Index) -> None:
     assert index.recall("k") is None
     with index.writing():
         index.put_manifest("m", b"content", b"plan", now=1.0)
-        index.put_answer("q", Answer("m", "inputs"), now=1.0)
+        index.put_answer("q", Answer("m", "inputs"))
     index.remember("k", b"v")
     assert index.answer("q") == Answer("m", "inputs")
     assert (index.manifest("m"), index.manifest_content("m")) == (b"plan", b"content")
@@ -179,7 +179,7 @@ def test_someone_else_s_index_can_be_read(used: bool) -> None:
         path = str(directory / "in#dex ?.sqlite3")
         owner = open_index(path)
         with owner.writing():
-            owner.put_answer("q", Answer("m", "inputs"), now=1.0)
+            owner.put_answer("q", Answer("m", "inputs"))
         if not used:
             owner.close()
             assert os.listdir(directory) == [os.path.basename(path)]

@@ -82,7 +82,7 @@ class Ingestion:
         if not self.store.writable:
             raise StoreReadOnly(self.store.root, [one.filename for one in missing.values()])
         claimed = [one.sha256 for one in missing.values() if one.sha256]
-        with Claims(f"{self.store.tmp}/claims", claimed, waiting=self._say_waiting):
+        with Claims(f"{self.store.locks}/claims", claimed, waiting=self._say_waiting):
             # Whoever held the claims may have brought what was missing.
             present = self._present(selected)
             missing = {at: one for at, one in missing.items() if at not in present}

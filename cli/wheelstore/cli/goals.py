@@ -57,7 +57,7 @@ def goal_of(
         with index.writing():
             index.put_manifest(digest, content, pack(plan), now=now)
             if key:
-                index.put_answer(key, Answer(digest, inputs), now=now)
+                index.put_answer(key, Answer(digest, inputs))
     return Goal(digest, plan, key, inputs, interpreter, stamp)
 
 

@@ -23,8 +23,9 @@ else:
     except ImportError:
         import sqlite3
 
-_VERSION = 1  # of the schema; `schema.VERSION`, repeated so that the warm path need not import it
+_VERSION = 2  # of the schema; `schema.VERSION`, repeated so that the warm path need not import it
 _BUSY = 30.0  # seconds that a writer waits for another
+_NO_FILES = b"\0\0\0\0"  # an empty `filelist`
 
 
 class IndexUnusable(StoreError):
@@ -76,7 +77,11 @@ class ListedWheel(NamedTuple):
 
 
 class EnvironmentRow(NamedTuple):
-    """A registered environment: a gc root."""
+    """A registered environment: a gc root.
+
+    `filesystem` tells the one that it is on (`roots.filesystem_of`), `generation` is the number of the one of its
+    `Generation`s that it is at, `missing` is since when it is known not to be there (None: it is, or was, there).
+    """
 
     id: str
     path: str
@@ -84,6 +89,27 @@ class EnvironmentRow(NamedTuple):
     mode: str
     python: str
     created: float
+    synced: float
+    filesystem: str = ""
+    generation: int = 1
+    missing: float | None = None
+
+
+class Generation(NamedTuple):
+    """One of the manifests that an environment has had: a root as well, as far as `gc` keeps it.
+
+    `key` and `inputs` are the question it answered (`Answer`), `interpreter` the base Python's executable and
+    `python` its version; `source` is what the user named (locks, or a command), for display.
+    """
+
+    environment: str
+    number: int
+    manifest: str
+    key: str
+    inputs: str
+    interpreter: str
+    python: str
+    source: str
     synced: float
 
 
@@ -186,7 +212,7 @@ class Index:
         for at in range(0, len(sha256s), 500):
             chunk = sha256s[at : at + 500]
             marks = ",".join("?" * len(chunk))
-            query = f"SELECT sha256, filename FROM wheels WHERE sha256 IN ({marks})"  # noqa: S608
+            query = f"SELECT sha256, filename FROM wheels WHERE sha256 IN ({marks})"
             found.update(self._rows(query, chunk))
         return found
 
@@ -197,7 +223,10 @@ class Index:
     def listing(self, name: str | None = None) -> list[ListedWheel]:
         """Every wheel, or every wheel of the project `name` (normalized), by name and filename, without its files."""
         where, values = (" WHERE name = ?", (name,)) if name else ("", ())
-        query = f"SELECT name, version, filename, sha256, size, added, used FROM wheels{where} ORDER BY name, filename"  # noqa: S608
+        query = (
+            "SELECT name, version, filename, sha256, size, added, coalesce(used, added) FROM wheels"
+            f" LEFT JOIN wheel_uses ON wheel = id{where} ORDER BY name, filename"
+        )
         return [ListedWheel(*row) for row in self._connection.execute(query, values)]
 
     def all_wheels(self, name: str | None = None) -> Iterator[WheelRow]:
@@ -207,15 +236,37 @@ class Index:
             yield WheelRow(*row)
 
     def add_wheels(self, wheels: Iterable[tuple[WheelRow, Iterable[tuple[bytes, int]]]], *, now: float) -> None:
-        """Make wheels visible, each with its blobs' (key, size); inside `writing`, blobs already on disk."""
-        connection = self._connection
+        """Make wheels visible, each with its blobs' (key, size); inside `writing`, blobs already on disk.
+
+        A wheel that is there already is only used once more.
+        """
+        execute = self._connection.execute
         for wheel, blobs in wheels:
-            connection.executemany("INSERT OR IGNORE INTO blobs (key, size) VALUES (?, ?)", blobs)
-            connection.execute(
-                "INSERT INTO wheels (sha256, filename, name, version, size, purelib, files, origin, added, used)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET used = excluded.used",
-                (*wheel, now, now),
+            inserted = execute(
+                "INSERT INTO wheels (sha256, filename, name, version, size, purelib, files, origin, added)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO NOTHING RETURNING id",
+                (*wheel, now),
+            ).fetchall()
+            if inserted:
+                self._refer(blobs)
+            execute(
+                "INSERT OR REPLACE INTO wheel_uses (wheel, used) SELECT id, ? FROM wheels WHERE sha256 = ?",
+                (now, wheel.sha256),
             )
+
+    def _refer(self, blobs: Iterable[tuple[bytes, int]]) -> None:
+        """Count one more reference to each blob, and take it back if it was condemned."""
+        distinct = set(blobs)
+        self._connection.executemany(
+            "INSERT INTO blobs (key, size, refs) VALUES (?, ?, 1) ON CONFLICT (key) DO UPDATE SET refs = refs + 1",
+            distinct,
+        )
+        self._connection.executemany("DELETE FROM condemned WHERE key = ?", [(key,) for key, _ in distinct])
+
+    def known_blobs(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Which blobs among `keys` somebody refers to; inside `writing`, where that means that they are on disk."""
+        execute = self._connection.execute
+        return {key for key in keys if execute("SELECT 1 FROM blobs WHERE key = ?", (key,)).fetchone()}
 
     def blob_count(self) -> tuple[int, int]:
         """How many blobs the store has, and their bytes."""
@@ -234,24 +285,63 @@ class Index:
         rows = self._rows("SELECT content FROM manifests WHERE digest = ?", (digest,))
         return bytes(rows[0][0]) if rows else None
 
-    def put_manifest(self, digest: str, content: bytes, plan: bytes, *, now: float) -> None:
-        """Keep a manifest and its plan; inside `writing`."""
-        self._connection.execute(
-            "INSERT INTO manifests (digest, content, plan, used) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (digest) DO UPDATE SET plan = excluded.plan, used = excluded.used",
-            (digest, content, plan, now),
+    def put_manifest(
+        self,
+        digest: str,
+        content: bytes,
+        plan: bytes,
+        *,
+        now: float,
+        wheels: Iterable[str] = (),
+        generated: bytes = _NO_FILES,
+    ) -> None:
+        """Keep a manifest and its plan; inside `writing`.
+
+        `wheels` are the sha256s of what it consists of, which are then not collected; `generated` is the list
+        (`filelist.pack`) of the blobs that its plan has besides those of the wheels.
+        """
+        from wheelstore.store.filelist import unpack
+
+        execute = self._connection.execute
+        before = execute("SELECT generated FROM manifests WHERE digest = ?", (digest,)).fetchone()
+        self._refer((file.key, file.size) for file in unpack(generated) if file.size)
+        if before is not None:
+            self.release((file.key, file.size) for file in unpack(before[0]) if file.size)
+        execute(
+            "INSERT INTO manifests (digest, content, plan, generated) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (digest) DO UPDATE SET plan = excluded.plan, generated = excluded.generated",
+            (digest, content, plan, generated),
         )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO manifest_wheels (manifest, wheel) SELECT ?, id FROM wheels WHERE sha256 = ?",
+            [(digest, sha256) for sha256 in wheels],
+        )
+        self.use_manifest(digest, now=now)
+
+    def use_manifest(self, digest: str, *, now: float) -> None:
+        """Note that a manifest was used; inside `writing`."""
+        self._connection.execute("INSERT OR REPLACE INTO manifest_uses (manifest, used) VALUES (?, ?)", (digest, now))
+
+    def release(self, blobs: Iterable[tuple[bytes, int]]) -> None:
+        """Count one reference less to each blob (key, size); what nobody refers to is condemned. Inside `writing`."""
+        distinct = set(blobs)
+        keys = [(key,) for key, _ in distinct]
+        self._connection.executemany("UPDATE blobs SET refs = refs - 1 WHERE key = ?", keys)
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO condemned (key, size) SELECT key, size FROM blobs WHERE key = ? AND refs <= 0", keys
+        )
+        self._connection.executemany("DELETE FROM blobs WHERE key = ? AND refs <= 0", keys)
 
     def answer(self, key: str) -> Answer | None:
         """What the lock, interpreter and options behind `key` meant last time."""
         rows = self._rows("SELECT manifest, inputs FROM answers WHERE key = ?", (key,))
         return Answer(*rows[0]) if rows else None
 
-    def put_answer(self, key: str, answer: Answer, *, now: float) -> None:
+    def put_answer(self, key: str, answer: Answer) -> None:
         """Remember an answer; inside `writing`."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO answers (key, manifest, inputs, used) VALUES (?, ?, ?, ?)",
-            (key, answer.manifest, answer.inputs, now),
+            "INSERT OR REPLACE INTO answers (key, manifest, inputs) VALUES (?, ?, ?)",
+            (key, answer.manifest, answer.inputs),
         )
 
     # Environments
@@ -267,14 +357,53 @@ class Index:
 
     def put_environment(self, row: EnvironmentRow) -> None:
         """Register an environment, or what it has become; one at a path replaces what was there. Inside `writing`."""
-        connection = self._connection
-        connection.execute("DELETE FROM environments WHERE path = ? AND id <> ?", (row.path, row.id))
-        connection.execute(
-            "INSERT INTO environments (id, path, manifest, mode, python, created, synced) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        execute = self._connection.execute
+        gone = execute(
+            "DELETE FROM environments WHERE path = ? AND id <> ? RETURNING id", (row.path, row.id)
+        ).fetchall()
+        self._connection.executemany("DELETE FROM generations WHERE environment = ?", gone)
+        execute(
+            f"INSERT INTO environments ({_ENVIRONMENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET path = excluded.path, manifest = excluded.manifest,"
-            " mode = excluded.mode, python = excluded.python, synced = excluded.synced",
+            " mode = excluded.mode, python = excluded.python, synced = excluded.synced,"
+            " filesystem = excluded.filesystem, generation = excluded.generation, missing = NULL",
             row,
         )
+
+    def put_generation(self, row: Generation) -> None:
+        """Keep what an environment has become in its history; inside `writing`."""
+        self._connection.execute(
+            f"INSERT OR REPLACE INTO generations ({_GENERATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row
+        )
+
+    def generations(self, environment: str) -> list[Generation]:
+        """The history of an environment, oldest first."""
+        query = f"SELECT {_GENERATION} FROM generations WHERE environment = ? ORDER BY number"
+        return [Generation(*row) for row in self._rows(query, (environment,))]
+
+    # Leases
+
+    def lease_manifest(self, identifier: str, manifest: str, *, now: float) -> None:
+        """Let a lease protect a manifest (and no other), with all that it consists of; inside `writing`."""
+        self._connection.execute(
+            "INSERT INTO leases (id, manifest, started) VALUES (?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest",
+            (identifier, manifest, now),
+        )
+
+    def lease_wheels(self, identifier: str, sha256s: Iterable[str], *, now: float) -> None:
+        """Let a lease protect wheels, whether they are there already or not; inside `writing`."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO leases (id, manifest, started) VALUES (?, '', ?)", (identifier, now)
+        )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO lease_wheels (lease, sha256) VALUES (?, ?)", [(identifier, one) for one in sha256s]
+        )
+
+    def drop_lease(self, identifier: str) -> None:
+        """End a lease; inside `writing`."""
+        self._connection.execute("DELETE FROM lease_wheels WHERE lease = ?", (identifier,))
+        self._connection.execute("DELETE FROM leases WHERE id = ?", (identifier,))
 
     # Small things remembered, such as interpreters' facts and filesystems' link modes
 
@@ -294,7 +423,9 @@ class Index:
 
 
 _SELECT_WHEEL = "SELECT sha256, filename, name, version, size, purelib, files, origin FROM wheels"
-_SELECT_ENVIRONMENT = "SELECT id, path, manifest, mode, python, created, synced FROM environments"
+_ENVIRONMENT = "id, path, manifest, mode, python, created, synced, filesystem, generation, missing"
+_SELECT_ENVIRONMENT = f"SELECT {_ENVIRONMENT} FROM environments"
+_GENERATION = "environment, number, manifest, key, inputs, interpreter, python, source, synced"
 
 
 def open_index(path: str) -> Index:

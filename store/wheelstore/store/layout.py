@@ -103,6 +103,21 @@ class Store(NamedTuple):
         """Things on their way out."""
         return f"{self.root}/trash"
 
+    @property
+    def locks(self) -> str:
+        """Files that processes lock: claims on wheels, leases."""
+        return f"{self.root}/locks"
+
+    @property
+    def tokens(self) -> str:
+        """A file for each environment, which the environment has a hardlink to: while it lives, there are two."""
+        return f"{self.root}/tokens"
+
+    @property
+    def records(self) -> str:
+        """A file for each wheel, with what the index says of it, so that a lost index can be made anew."""
+        return f"{self.root}/wheels"
+
 
 def open_store(root: str) -> Store:
     """Open the store at `root`, making it if there is nothing there yet.
@@ -150,7 +165,7 @@ def _create(root: str) -> Store:
         if strangers:
             raise NotAStore(root, f"it holds {min(strangers)!r} and no format file")
         os.chmod(root, 0o700)
-        for name in ("blobs", "images", "tmp", "trash"):
+        for name in _DIRECTORIES:
             os.makedirs(f"{root}/{name}", exist_ok=True)
         for number in range(256):
             os.makedirs(f"{root}/blobs/{number:02x}", exist_ok=True)
@@ -162,7 +177,8 @@ def _create(root: str) -> Store:
     return Store(root)
 
 
-_OWN_NAMES = frozenset({"blobs", "images", "tmp", "trash", "CACHEDIR", "format"})
+_DIRECTORIES = ("blobs", "images", "locks", "tmp", "tokens", "trash", "wheels")
+_OWN_NAMES = frozenset({*_DIRECTORIES, "CACHEDIR", "format"})
 
 
 def _write(path: str, text: str) -> None:

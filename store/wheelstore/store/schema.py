@@ -1,14 +1,21 @@
-"""The index's schema and its migrations; imported only when a database is made or is old."""
+"""The index's schema and its migrations; imported only when a database is made or is old.
+
+Two rules make collection cheap and safe. *References are counted*: `blobs.refs` says how many wheels and manifests
+have the blob, so what a deleted wheel leaves behind is known without looking at any other. *Large values are never
+updated*: SQLite would write them anew, so the times of last use are tables of their own.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 
 from sqlite_utils import Database
 
 from wheelstore.store.errors import StoreError
+from wheelstore.store.filelist import unpack
 
-VERSION = 1
+VERSION = 2
 
 
 class IndexTooNew(StoreError):
@@ -37,6 +44,8 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             raise IndexTooNew(path, found)
         if found < 1:
             _create(Database(connection, use_counts_table=False))
+        elif found < 2:
+            _count_references(Database(connection, use_counts_table=False))
         connection.execute(f"PRAGMA user_version = {VERSION}")
     except BaseException:
         connection.rollback()
@@ -45,42 +54,62 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _create(database: Database) -> None:
-    statements = [
-        database.create_table_sql(
-            "wheels",
-            {
-                "id": int,
-                "sha256": str,
-                "filename": str,
-                "name": str,
-                "version": str,
-                "size": int,
-                "purelib": int,
-                "files": bytes,
-                "origin": str,
-                "added": float,
-                "used": float,
-            },
-            pk="id",
-            not_null={"sha256", "filename", "name", "version", "size", "purelib", "files", "added", "used"},
-        ),
+    wheels = database.create_table_sql(
+        "wheels",
+        {
+            "id": int,
+            "sha256": str,
+            "filename": str,
+            "name": str,
+            "version": str,
+            "size": int,
+            "purelib": int,
+            "files": bytes,
+            "origin": str,
+            "added": float,
+        },
+        pk="id",
+        not_null={"sha256", "filename", "name", "version", "size", "purelib", "files", "added"},
+    )
+    for statement in (
+        wheels,
         "CREATE UNIQUE INDEX wheels_sha256 ON wheels (sha256)",
         "CREATE INDEX wheels_name ON wheels (name)",
+        database.create_table_sql("memory", {"key": str, "value": bytes}, pk="key", not_null={"value"}),
+        *_liveness_tables(database),
+    ):
+        database.conn.execute(statement)
+
+
+def _liveness_tables(database: Database) -> list[str]:
+    """What decides who lives: uses, references, roots, leases, and what is condemned already."""
+    create = database.create_table_sql
+    return [
+        create("wheel_uses", {"wheel": int, "used": float}, pk="wheel", not_null={"used"}),
         # WITHOUT ROWID keeps a blob to one b-tree entry: 12,000 inserts in 25 ms.
-        "CREATE TABLE blobs (key BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
-        database.create_table_sql(
+        "CREATE TABLE blobs (key BLOB PRIMARY KEY, size INTEGER NOT NULL, refs INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE condemned (key BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
+        # `generated` is a file list too: the small files that were made for this manifest and are in no wheel.
+        create(
             "manifests",
-            {"digest": str, "content": bytes, "plan": bytes, "used": float},
+            {"digest": str, "content": bytes, "plan": bytes, "generated": bytes},
             pk="digest",
-            not_null={"content", "plan", "used"},
+            not_null={"content", "plan", "generated"},
         ),
-        database.create_table_sql(
+        create("manifest_uses", {"manifest": str, "used": float}, pk="manifest", not_null={"used"}),
+        (
+            "CREATE TABLE manifest_wheels (manifest TEXT NOT NULL, wheel INTEGER NOT NULL,"
+            " PRIMARY KEY (manifest, wheel)) WITHOUT ROWID"
+        ),
+        "CREATE INDEX manifest_wheels_wheel ON manifest_wheels (wheel)",
+        create(
             "answers",
-            {"key": str, "manifest": str, "inputs": str, "used": float},
+            {"key": str, "manifest": str, "inputs": str},
             pk="key",
-            not_null={"manifest", "inputs", "used"},
+            not_null={"manifest", "inputs"},
         ),
-        database.create_table_sql(
+        "CREATE INDEX answers_manifest ON answers (manifest)",
+        create(
             "environments",
             {
                 "id": str,
@@ -90,12 +119,63 @@ def _create(database: Database) -> None:
                 "python": str,
                 "created": float,
                 "synced": float,
+                "filesystem": str,
+                "generation": int,
+                "missing": float,
             },
             pk="id",
-            not_null={"path", "manifest", "mode", "python", "created", "synced"},
+            not_null={"path", "manifest", "mode", "python", "created", "synced", "filesystem", "generation"},
         ),
         "CREATE INDEX environments_path ON environments (path)",
-        database.create_table_sql("memory", {"key": str, "value": bytes}, pk="key", not_null={"value"}),
+        "CREATE INDEX environments_manifest ON environments (manifest)",
+        create(
+            "generations",
+            {
+                "environment": str,
+                "number": int,
+                "manifest": str,
+                "key": str,
+                "inputs": str,
+                "interpreter": str,
+                "python": str,
+                "source": str,
+                "synced": float,
+            },
+            pk=("environment", "number"),
+            not_null={"manifest", "key", "inputs", "interpreter", "python", "source", "synced"},
+        ),
+        "CREATE INDEX generations_manifest ON generations (manifest)",
+        create("leases", {"id": str, "manifest": str, "started": float}, pk="id", not_null={"manifest", "started"}),
+        (
+            "CREATE TABLE lease_wheels (lease TEXT NOT NULL, sha256 TEXT NOT NULL,"
+            " PRIMARY KEY (lease, sha256)) WITHOUT ROWID"
+        ),
+        "CREATE INDEX lease_wheels_sha256 ON lease_wheels (sha256)",
     ]
-    for statement in statements:
-        database.conn.execute(statement)
+
+
+def _count_references(database: Database) -> None:
+    """From schema 1, in which nothing was ever collected.
+
+    Plans can be made again, so manifests go. Environments stay, and because their manifests are unknown, gc touches
+    nothing before each has been synced once more.
+    """
+    execute = database.conn.execute
+    execute("ALTER TABLE environments RENAME TO environments_1")
+    execute("DROP INDEX environments_path")
+    for table in ("manifests", "answers", "blobs"):
+        execute(f"DROP TABLE {table}")
+    for statement in _liveness_tables(database):
+        execute(statement)
+    execute(
+        "INSERT INTO environments (id, path, manifest, mode, python, created, synced, filesystem, generation)"
+        " SELECT id, path, manifest, mode, python, created, synced, '', 0 FROM environments_1"
+    )
+    execute("DROP TABLE environments_1")
+    execute("INSERT INTO wheel_uses (wheel, used) SELECT id, used FROM wheels")
+    execute("ALTER TABLE wheels DROP COLUMN used")
+    references: Counter[tuple[bytes, int]] = Counter()
+    for (files,) in execute("SELECT files FROM wheels"):
+        references.update({(file.key, file.size) for file in unpack(files) if file.size})
+    rows = ((key, size, count) for (key, size), count in references.items())
+    database.conn.executemany("INSERT INTO blobs (key, size, refs) VALUES (?, ?, ?)", rows)

@@ -1,0 +1,47 @@
+"""Commands about the store itself: their options and help; what they do is in the module of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from wheelstore.cli.options import common_options, python_option, request_options, started, take_common
+from wheelstore.cli.request import AddRequest, Common
+
+
+@click.command()
+@click.argument("items", nargs=-1, required=True, metavar="WHEEL|LOCK...")
+@python_option
+@click.option("--require-hashes", is_flag=True, help="Refuse a lock in which any pin has no hash.")
+@common_options
+@click.pass_context
+def add(context: click.Context, /, items: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+    """Get wheels into the store: files, URLs, or all that a LOCK means for --python."""
+    common = Common(**request_options(take_common(context, options)))
+    from wheelstore.cli.adding import run_add
+
+    run_add(AddRequest(items=items, common=common, **options), started=started(context))
+
+
+@click.command()
+@click.argument("name", required=False)
+@common_options
+@click.pass_context
+def ls(context: click.Context, /, name: str | None, **options: Any) -> None:  # noqa: ANN401
+    """List the wheels in the store, or those of the project NAME."""
+    common = take_common(context, options)
+    from wheelstore.cli.listing import list_wheels
+
+    list_wheels(common.store, name, as_json=bool(common.get("as_json")), quiet=common.get("quiet", 0))
+
+
+@click.command()
+@common_options
+@click.pass_context
+def path(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401
+    """Print the store's directory."""
+    common = take_common(context, options)
+    from wheelstore.cli.listing import show_path
+
+    show_path(common.store, as_json=bool(common.get("as_json")))

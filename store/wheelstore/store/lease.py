@@ -1,0 +1,163 @@
+"""A lease: a live operation's claim on what it is about to use, which `gc` respects. On the warm path.
+
+A row in the index says what is claimed; a locked file of the same name says that whoever claims it lives, because the
+kernel gives up a dead process's locks at once. The file is locked before the row is written, so that a row without a
+locked file is a dead process's. Children that are forked meanwhile share the lock: they go on needing what it claims.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wheelstore.store.index import Index, WheelRow
+    from wheelstore.store.layout import Store
+
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+
+
+class Lease:
+    """A context in which nothing of what it protects is collected; it protects nothing at first.
+
+    In a store that is not ours it does nothing: its owner does not see us, so what is copied from it may go meanwhile.
+
+    Raises:
+        OSError, IndexUnusable: it cannot be taken.
+    """
+
+    __slots__ = ("_descriptor", "_index", "_now", "_store", "_written", "id")
+
+    def __init__(self, store: Store, index: Index, *, now: float) -> None:
+        self._store, self._index, self._now = store, index, now
+        self.id = ""
+        self._descriptor = -1
+        self._written = False
+
+    def __enter__(self) -> Lease:
+        if self._store.writable:
+            self.id, self._descriptor = _lock_new(self._store)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._descriptor < 0:
+            return
+        try:
+            if self._written:
+                with self._index.writing():
+                    self.drop()
+        finally:
+            self._let_go()
+
+    def drop(self) -> None:
+        """Protect nothing any more; inside `writing`, together with what makes the lease unnecessary."""
+        if self._written:
+            self._index.drop_lease(self.id)
+            self._written = False
+
+    def _let_go(self) -> None:
+        _remove(_path(self._store, self.id))
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    @property
+    def directory(self) -> str:
+        """Where the operation may keep unfinished things; made by whoever needs it, gone with the lease or after it."""
+        return f"{self._store.tmp}/op-{self.id}"
+
+    def plan(self, manifest: str) -> bytes | None:
+        """Protect a manifest; its packed plan, or None if it is not there (any more)."""
+        if not self._store.writable:
+            return self._index.manifest(manifest)
+        with self._index.writing():
+            plan = self._index.manifest(manifest)
+            if plan is not None:
+                self._index.lease_manifest(self.id, manifest, now=self._now)
+                self._written = True
+        return plan
+
+    def wheels(self, sha256s: Iterable[str]) -> dict[str, WheelRow]:
+        """Protect wheels, also those that are yet to come; the rows of those that are there."""
+        wanted = list(sha256s)
+        if not self._store.writable:
+            return self._index.wheels(wanted)
+        with self._index.writing():
+            self._index.lease_wheels(self.id, wanted, now=self._now)
+            self._written = True
+            return self._index.wheels(wanted)
+
+
+def is_alive(store: Store, identifier: str) -> bool:
+    """Whether the operation that took the lease is still under way; the file of one that is not is removed."""
+    path = _path(store, identifier)
+    try:
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        return False
+    try:
+        if not _try_lock(descriptor):
+            return True
+        _remove(path)
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def lease_files(store: Store) -> list[str]:
+    """The ids of which there are files, of live and of dead operations."""
+    try:
+        return [name for name in os.listdir(f"{store.locks}") if name.startswith(_PREFIX)]
+    except FileNotFoundError:
+        return []
+
+
+_PREFIX = "lease-"
+
+
+def _path(store: Store, identifier: str) -> str:
+    return f"{store.locks}/{identifier}"
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, PermissionError):  # Windows keeps what is open
+        return
+
+
+def _lock_new(store: Store) -> tuple[str, int]:
+    while True:
+        identifier = f"{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
+        try:
+            descriptor = os.open(_path(store, identifier), _CREATE, 0o600)
+        except FileNotFoundError:
+            os.makedirs(store.locks, 0o700, exist_ok=True)
+            continue
+        # Between its creation and the lock, a gc may have taken the file for a dead operation's.
+        if _try_lock(descriptor) and os.fstat(descriptor).st_nlink:
+            return identifier, descriptor
+        os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
