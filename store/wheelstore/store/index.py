@@ -194,6 +194,17 @@ class Index:
         except sqlite3.Error as error:
             raise IndexUnusable(self.path, error) from error
 
+    def stream(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a question that a sibling module asks (`index_reports`), as they are read.
+
+        Raises:
+            IndexUnusable: the database is damaged.
+        """
+        try:
+            yield from self._connection.execute(query, values)
+        except sqlite3.Error as error:
+            raise IndexUnusable(self.path, error) from error
+
     # Wheels and blobs
 
     def wheels(self, sha256s: Sequence[str]) -> dict[str, WheelRow]:
