@@ -7,7 +7,7 @@ passed `archive` can hold one). Reading a column is one slice, so 12,000 files d
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _COUNT = struct.Struct("<I")
@@ -38,16 +38,20 @@ def pack(files: Iterable[StoredFile]) -> bytes:
 
 def unpack(packed: bytes) -> list[StoredFile]:
     """The inverse of `pack`."""
-    (count,) = _COUNT.unpack_from(packed)
-    if not count:
+    keys, sizes = columns(packed)
+    if not keys:
         return []
+    paths = packed[4 + (32 + 8 + 1) * len(keys) :].decode().split("\n")
+    return [*map(StoredFile, paths, keys, sizes)]
+
+
+def columns(packed: bytes) -> tuple[list[bytes], Sequence[int]]:
+    """Every file's blob and size, for whoever counts and needs no names."""
+    (count,) = _COUNT.unpack_from(packed)
     sizes_at = 4 + 32 * count
     flags_at = sizes_at + 8 * count
-    paths_at = flags_at + count
+    flags = packed[flags_at : flags_at + count]
     digests = [packed[at : at + 32] for at in range(4, sizes_at, 32)]
-    flags = packed[flags_at:paths_at]
     if any(flags):
         digests = [digest + b"x" if flag else digest for digest, flag in zip(digests, flags, strict=True)]
-    sizes = struct.unpack_from(f"<{count}Q", packed, sizes_at)
-    paths = packed[paths_at:].decode().split("\n")
-    return [*map(StoredFile, paths, digests, sizes)]
+    return digests, struct.unpack_from(f"<{count}Q", packed, sizes_at)
