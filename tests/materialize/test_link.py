@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from wheelstore.materialize import link
-from wheelstore.materialize.link import Linker, probe
+from wheelstore.materialize.link import BlobUnusable, Linker, probe, read_blob
 from wheelstore.store.blobs import blob_key, blob_mtime, blob_name
 from wheelstore.store.ingest import put_blob
 
@@ -119,10 +119,40 @@ def test_one_refused_file_does_not_take_the_others_along(
 
 
 def test_other_errors_are_not_swallowed(blobs: str, source: str, root: str) -> None:
-    with pytest.raises(FileNotFoundError):
-        Linker(blobs, root, "hardlink").run(["00/" + "0" * 62], ["a"])
     with pytest.raises(FileExistsError):
         Linker(blobs, root, "hardlink").run([source, source], ["a", "a"])
+
+
+@pytest.mark.parametrize("mode", link.MODES)
+def test_nothing_is_made_from_a_blob_that_was_changed_or_is_missing(
+    blobs: str, source: str, root: str, mode: Literal["clone", "hardlink", "copy"]
+) -> None:
+    blob = Path(blobs, source)
+    blob.chmod(0o644)
+    with blob.open("ab") as stream:
+        stream.write(b"#")
+    with pytest.raises(BlobUnusable, match=rf"^a cannot be made: the store's file {source} was changed$"):
+        Linker(blobs, root, mode).run([source], ["a"])
+    with pytest.raises(BlobUnusable, match="changed"):
+        read_blob(blobs, source, "a")
+    blob.unlink()
+    with pytest.raises(BlobUnusable, match="is missing"):
+        Linker(blobs, root, mode).run(["", source], ["b", "a"])
+    with pytest.raises(BlobUnusable, match="is missing"):
+        read_blob(blobs, source, "a")
+    assert os.listdir(root) == ["b"]
+
+
+def test_a_blob_that_goes_while_a_file_falls_back_is_unusable(
+    blobs: str, source: str, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(blob: str, path: str, _: str) -> None:
+        os.unlink(blob)
+        raise OSError(errno.EMLINK, "Too many links", path)
+
+    monkeypatch.setitem(link._MAKERS, "hardlink", gone)
+    with pytest.raises(BlobUnusable, match="is missing"):
+        Linker(blobs, root, "hardlink").run([source], ["a"])
 
 
 @pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no second filesystem to cross to")

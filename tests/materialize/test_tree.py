@@ -14,6 +14,7 @@ from support.stores import SITE, Stock, make_stock, tree_of
 from support.wheels import make_wheel, record_hash
 
 from wheelstore.materialize import link, tree
+from wheelstore.materialize.link import BlobUnusable
 from wheelstore.materialize.plan import Link, Plan, Record, Script, make_plan
 from wheelstore.store.blobs import blob_name
 from wheelstore.store.ingest import put_blob
@@ -140,9 +141,9 @@ def test_a_missing_blob_is_an_error_that_names_it(tmp_path: Path, processes: int
     stock = make_stock(tmp_path / "store")
     plan = big_plan(stock)
     os.unlink(f"{stock.store.blobs}/{plan.sources[at]}")
-    with pytest.raises(FileNotFoundError) as caught:
+    with pytest.raises(BlobUnusable) as caught:
         stock.build(tmp_path / "env", plan, processes=processes)
-    assert caught.value.filename == f"{stock.store.blobs}/{plan.sources[at]}"
+    assert (caught.value.target, caught.value.blob) == (plan.targets[at], plan.sources[at])
     assert no_child_is_left()
 
 

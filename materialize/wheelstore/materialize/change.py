@@ -17,13 +17,11 @@ from wheelstore.materialize.link import Linker
 from wheelstore.materialize.plan import links_among
 from wheelstore.materialize.removal import remove_files, remove_hollow, unlink
 from wheelstore.materialize.tree import RECORD, write_file
-from wheelstore.store.blobs import name_mtime
 from wheelstore.store.claims import Claims
-from wheelstore.store.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from wheelstore.materialize.link import Mode
     from wheelstore.materialize.plan import Plan
@@ -32,19 +30,6 @@ if TYPE_CHECKING:
 
 _PREFIX = "change-"
 _LIST = "list"
-
-
-class BlobUnusable(StoreError):
-    """A file cannot be made, because the store's blob for it is not there or not what it was."""
-
-    hint = "store verify --repair finds out what else is, and gets it anew"
-
-    def __init__(self, target: str, blob: str, reason: str) -> None:
-        super().__init__(target, blob, reason)
-        self.target, self.blob, self.reason = target, blob, reason
-
-    def __str__(self) -> str:
-        return f"{self.target} cannot be made: the store's file {self.blob} {self.reason}"
 
 
 def hold(root: str, *, waiting: Callable[[], None] | None = None) -> Claims:
@@ -80,7 +65,6 @@ def apply(tree: Tree, plan: Plan, work: Work, *, blobs: str, mode: Mode, site: s
     """
     directories = Directories(tree.root)
     work = _with_displaced(tree.root, plan, work, directories)
-    _check_blobs(blobs, work.links)
     change = f"{tree.root}/{DIRECTORY}/{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
     new = f"{change}/new"
     try:
@@ -109,18 +93,6 @@ def _with_displaced(root: str, plan: Plan, work: Work, directories: Directories)
         return work
     written = work.written.union(target for target in plan.items() if not displaced.isdisjoint(_parents_of(target)))
     return work._replace(written=written, links=links_among(plan, written))
-
-
-def _check_blobs(blobs: str, links: Mapping[str, str]) -> None:
-    """Refuse to make files from blobs that show, in one `stat`, that they are not what they were."""
-    for target, source in links.items():
-        if len(source) > 1:
-            try:
-                whole = int(os.stat(f"{blobs}/{source}").st_mtime) == name_mtime(source)
-            except FileNotFoundError:
-                raise BlobUnusable(target, source, "is missing") from None
-            if not whole:
-                raise BlobUnusable(target, source, "was changed")
 
 
 def _make_parents(new: str, targets: Iterable[str]) -> None:

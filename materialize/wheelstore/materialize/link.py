@@ -1,21 +1,26 @@
 """One blob into one place: clone, hardlink or copy, and what to do when the filesystem says no.
 
-Hot path: `Linker.run` is called once for each half of an environment and loops over names; a loop's body is one
-system call for a hardlink, six for a clone. Its fallback is a small state machine per file:
+Hot path: `Linker.run` is called once for each half of an environment and loops over names; a loop's body is two
+system calls for a hardlink, seven for a clone. Its fallback is a small state machine per file:
 
     clone ──EOPNOTSUPP, EXDEV, EINVAL, ENOTTY, ENOSYS──► hardlink ──EMLINK, EXDEV, EPERM, EOPNOTSUPP…──► copy
 
 `EPERM` is what ``fs.protected_hardlinks`` says of another user's file; `EMLINK` is ext4's 65,000 links. A file that
 falls back does not take the others with it.
+
+No file is made from a blob that shows in one `stat` that it was changed, which takes 2.5 µs a file: 30 ms of 130 for
+12,000 hardlinks in one process.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 
 from wheelstore.store.blobs import name_mtime
+from wheelstore.store.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +46,23 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | ge
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+class BlobUnusable(StoreError):
+    """A file cannot be made, because the store's blob for it is not there or not what it was."""
+
+    hint = "store verify --repair finds out what else is, and gets it anew"
+
+    def __init__(self, target: str, blob: str, reason: str) -> None:
+        super().__init__(target, blob, reason)
+        self.target, self.blob, self.reason = target, blob, reason
+
+    def __str__(self) -> str:
+        return f"{self.target} cannot be made: the store's file {self.blob} {self.reason}"
+
+
+class _Doubtful(Exception):
+    """The blob is missing, or was changed: the text says which."""
+
+
 class Linker:
     """Makes files under `root` from the blobs under `blobs`; both absolute.
 
@@ -55,21 +77,25 @@ class Linker:
         """Make each target, which must not exist, from the blob of the same position; an empty source is an empty file.
 
         Raises:
-            OSError: the target cannot be made in any mode, or a blob is missing.
+            BlobUnusable: a blob is missing, or was changed; its target is not made.
+            OSError: the target cannot be made in any mode.
         """
         make = _MAKERS[self._mode]
         blobs, root, made = self._blobs, self._root, 0
-        for source, target in zip(sources, targets, strict=True):
-            if len(source) < 2:
-                make_empty(root + target, executable=bool(source))
-                continue
-            try:
-                make(blobs + source, root + target, source)
-                made += 1
-            except OSError as error:
-                if error.errno not in _REFUSALS[self._mode]:
-                    raise
-                self._fall_back(source, target)
+        try:
+            for source, target in zip(sources, targets, strict=True):
+                if len(source) < 2:
+                    make_empty(root + target, executable=bool(source))
+                    continue
+                try:
+                    make(blobs + source, root + target, source)
+                    made += 1
+                except OSError as error:
+                    if error.errno not in _REFUSALS[self._mode]:
+                        raise
+                    self._fall_back(source, target)
+        except _Doubtful as doubt:
+            raise BlobUnusable(target, source, str(doubt)) from None
         self.used[self._mode] += made
 
     def _fall_back(self, source: str, target: str) -> None:
@@ -91,13 +117,47 @@ def make_empty(path: str, *, executable: bool) -> None:
     os.close(os.open(path, _CREATE, 0o777 if executable else 0o666))
 
 
-def _hardlink(blob: str, path: str, _: str) -> None:
+def read_blob(blobs: str, source: str, target: str) -> bytes:
+    """The content of the blob `source`, of which `target` is to be made.
+
+    Raises:
+        BlobUnusable: the blob is missing, or was changed.
+    """
+    try:
+        reader = _open(f"{blobs}/{source}", source)
+    except _Doubtful as doubt:
+        raise BlobUnusable(target, source, str(doubt)) from None
+    with open(reader, "rb") as stream:
+        return stream.read()
+
+
+def _open(blob: str, source: str) -> int:
+    try:
+        reader = os.open(blob, _READ)
+    except FileNotFoundError:
+        raise _Doubtful(_MISSING) from None
+    if os.fstat(reader)[stat.ST_MTIME] != name_mtime(source):
+        os.close(reader)
+        raise _Doubtful(_CHANGED)
+    return reader
+
+
+_MISSING, _CHANGED = "is missing", "was changed"
+
+
+def _hardlink(blob: str, path: str, source: str) -> None:
+    try:
+        time = os.stat(blob)[stat.ST_MTIME]
+    except FileNotFoundError:
+        raise _Doubtful(_MISSING) from None
+    if time != name_mtime(source):
+        raise _Doubtful(_CHANGED)
     os.link(blob, path)
 
 
 def _copy(blob: str, path: str, source: str) -> None:
     """The bytes, in a writable file of the blob's time."""
-    reader = os.open(blob, _READ)
+    reader = _open(blob, source)
     try:
         writer = os.open(path, _CREATE, 0o777 if source.endswith("-x") else 0o666)
         try:
@@ -119,7 +179,7 @@ def _clone_linux(blob: str, path: str, source: str) -> None:
     """A reflink (ioctl_ficlone(2)): our own call, because reflink-copy's leaves mode and time to two more."""
     from fcntl import ioctl
 
-    reader = os.open(blob, _READ)
+    reader = _open(blob, source)
     try:
         writer = os.open(path, _CREATE, 0o777 if source.endswith("-x") else 0o666)
         try:
@@ -141,6 +201,7 @@ def _clone_elsewhere(blob: str, path: str, source: str) -> None:
 
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+    os.close(_open(blob, source))
     reflink_copy.reflink(blob, path)
     os.chmod(path, 0o755 if source.endswith("-x") else 0o644)
     _set_time(path, source)
@@ -172,6 +233,7 @@ def probe(tmp: str, directory: str) -> frozenset[Mode]:
     try:
         with open(trial, "xb") as stream:
             stream.write(b"probe")
+        _set_time(trial, name)
         for mode in ("clone", "hardlink"):
             try:
                 _MAKERS[mode](trial, there, name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from itertools import accumulate
 
-from wheelstore.materialize.link import Linker
+from wheelstore.materialize.link import Linker, read_blob
 from wheelstore.materialize.record import finish_record
 from wheelstore.materialize.scripts import entry_point, rewrite, shebang
 
@@ -42,7 +42,7 @@ class Tree:
         What a venv has at its very root (such as ``.gitignore``) gives way.
 
         Raises:
-            OSError: as `Linker.run`; what was made so far is left for the caller to throw away.
+            BlobUnusable, OSError: as `Linker.run`; what was made so far is left for the caller to throw away.
         """
         for directory in plan.directories[1:]:
             if directory.count("/") < 3:
@@ -66,16 +66,14 @@ class Tree:
             made[script.target] = content = self._script(script)
             yield script.target, content
         for record in records:
-            with open(f"{self._blobs}/{record.source}", "rb") as stream:
-                head = stream.read()
+            head = read_blob(self._blobs, record.source, record.target)
             own = {target: made[target] for target in record.scripts if target in made}
             yield record.target, finish_record(head, own, site)
 
     def _script(self, script: Script) -> bytes:
         if not script.source:
             return (shebang(self._python) + entry_point(script.module, script.attribute)).encode()
-        with open(f"{self._blobs}/{script.source}", "rb") as stream:
-            return rewrite(stream.read(), self._python)
+        return rewrite(read_blob(self._blobs, script.source, script.target), self._python)
 
     def _create_run(self, plan: Plan, first: int, last: int, start: int, end: int) -> None:
         mkdir, prefix = os.mkdir, f"{self.root}/"
