@@ -381,6 +381,11 @@ class Index:
             row,
         )
 
+    def forget(self, identifier: str) -> None:
+        """Count an environment as a root no more, with all that it was before; inside `writing`."""
+        self._connection.execute("DELETE FROM environments WHERE id = ?", (identifier,))
+        self._connection.execute("DELETE FROM generations WHERE environment = ?", (identifier,))
+
     def put_generation(self, row: Generation) -> None:
         """Keep what an environment has become in its history; inside `writing`."""
         self._connection.execute(
