@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.users import as_nobody, needs_root, public_directory
 
 from wheelstore.store.index import Answer, EnvironmentRow, Index, IndexUnusable, WheelRow, open_index
 from wheelstore.store.schema import VERSION, IndexTooNew
@@ -170,25 +169,3 @@ def test_wheels_are_listed_by_name_and_version(index: Index) -> None:
 def test_a_place_where_no_index_can_be_is_named(tmp_path: Path) -> None:
     with pytest.raises(IndexUnusable, match="unable to open"):
         open_index(str(tmp_path / "none" / "index.sqlite3"))
-
-
-@needs_root
-@pytest.mark.parametrize("used", [False, True], ids=["resting", "in use"])
-def test_someone_else_s_index_can_be_read(used: bool) -> None:
-    with public_directory() as directory:
-        path = str(directory / "in#dex ?.sqlite3")
-        owner = open_index(path)
-        with owner.writing():
-            owner.put_answer("q", Answer("m", "inputs"))
-        if not used:
-            owner.close()
-            assert os.listdir(directory) == [os.path.basename(path)]
-
-        def read() -> None:
-            with open_index(path) as index:
-                assert index.answer("q") == Answer("m", "inputs")
-                with pytest.raises(IndexUnusable, match="readonly"):
-                    index.remember("k", b"v")
-
-        as_nobody(read)
-        owner.close()

@@ -159,8 +159,19 @@ class Index:
         self._connection, self.path = connection, path
 
     def close(self) -> None:
-        """Close the database; the index is unusable afterwards."""
-        self._connection.close()
+        """Close the database; the index is unusable afterwards.
+
+        In a store that others may read, SQLite's own files stay: they could not make them (`reading`).
+        """
+        if not _is_shared(os.path.dirname(self.path)):
+            self._connection.close()
+            return
+        try:
+            self._connection.execute("PRAGMA busy_timeout = 0")  # whoever reads or writes now is not waited for
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error:
+            pass
+        self.leave()
 
     def leave(self) -> None:
         """End the use of the index at once, for a process that ends now: what was committed stays in the log.
@@ -367,13 +378,8 @@ class Index:
         return EnvironmentRow(*rows[0]) if rows else None
 
     def put_environment(self, row: EnvironmentRow) -> None:
-        """Register an environment, or what it has become; one at a path replaces what was there. Inside `writing`."""
-        execute = self._connection.execute
-        gone = execute(
-            "DELETE FROM environments WHERE path = ? AND id <> ? RETURNING id", (row.path, row.id)
-        ).fetchall()
-        self._connection.executemany("DELETE FROM generations WHERE environment = ?", gone)
-        execute(
+        """Register an environment, or what it has become; inside `writing`."""
+        self._connection.execute(
             f"INSERT INTO environments ({_ENVIRONMENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET path = excluded.path, manifest = excluded.manifest,"
             " mode = excluded.mode, python = excluded.python, synced = excluded.synced,"
@@ -450,20 +456,22 @@ def open_index(path: str) -> Index:
     Raises:
         IndexUnusable: it cannot be opened, or is not an SQLite database.
         schema.IndexTooNew: a newer wheelstore wrote it.
+        reading.IndexNotReadable: it is someone else's, and not for us to read, or not there yet.
     """
+    if not _is_ours(os.path.dirname(path)):
+        from wheelstore.store.reading import open_someone_elses
+
+        return open_someone_elses(path, version=_VERSION)
     try:
-        try:
-            connection, version = _connect(path)
-        except sqlite3.OperationalError:
-            if os.access(os.path.dirname(path), os.W_OK):
-                raise
-            connection, version = _connect(_resting(path))
+        connection, version = _connect(path)
     except sqlite3.Error as error:
         raise IndexUnusable(path, error) from None
     try:
         if version != _VERSION:
             from wheelstore.store.schema import migrate
 
+            # Who may read it is for the store's directory to say. SQLite's other files get the same mode.
+            os.chmod(path, 0o644)
             # Plans are blobs of megabytes: larger pages are a quarter of the reads.
             connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -480,20 +488,29 @@ def open_index(path: str) -> Index:
     return Index(connection, path)
 
 
-def _connect(address: str) -> tuple[sqlite3.Connection, int]:
-    """The database at `address`, a path or a ``file:`` URI, and its schema's version."""
+def _is_ours(directory: str) -> bool:
+    """Whether this user may write an index there; root may, but makes nothing in someone else's store."""
+    if os.name == "nt":
+        return True
+    try:
+        return os.stat(directory).st_uid == os.geteuid() and os.access(directory, os.W_OK)
+    except FileNotFoundError:
+        return True
+
+
+def _is_shared(directory: str) -> bool:
+    try:
+        return os.name != "nt" and bool(os.stat(directory).st_mode & 0o055)
+    except FileNotFoundError:
+        return False
+
+
+def _connect(path: str) -> tuple[sqlite3.Connection, int]:
+    """The database at `path`, and its schema's version."""
     # isolation_level None: transactions begin where `writing` says so, and nowhere else.
-    connection = sqlite3.connect(address, timeout=_BUSY, isolation_level=None, uri=True)
+    connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
     try:
         return connection, int(connection.execute("PRAGMA user_version").fetchone()[0])
     except BaseException:
         connection.close()
         raise
-
-
-def _resting(path: str) -> str:
-    """The address of an index that nobody writes to, in a directory where SQLite cannot make its files for WAL.
-
-    Its owner's last command took those away (https://www.sqlite.org/wal.html, "Read-Only Databases").
-    """
-    return f"file:{path.replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?immutable=1"
