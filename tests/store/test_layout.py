@@ -50,7 +50,7 @@ def test_a_store_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsafeStore) as caught:
         open_store(str(tmp_path / "store"))
     assert caught.value.hint is not None
-    assert "chmod go-w" in caught.value.hint
+    assert "chmod -R go-w" in caught.value.hint
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a directory away")

@@ -6,7 +6,6 @@ On the warm path: imports only `os`, and opening an existing store costs three s
 from __future__ import annotations
 
 import os
-import stat
 
 from wheelstore.store.errors import StoreError
 from wheelstore.store.values import NamedTuple
@@ -48,15 +47,29 @@ class NotAStore(StoreError):
 
 
 class UnsafeStore(StoreError):
-    """Other users may write into the store, so nothing in it can be trusted."""
+    """Other users may write to `path`, a part of the store or what holds it, so nothing in it can be trusted."""
+
+    def __init__(self, root: str, path: str, reason: str = "", hint: str = "") -> None:
+        super().__init__(root, path, reason)
+        self.root, self.path = root, path
+        self.reason = reason or "can be written to by other users"
+        self.hint = hint or f"chmod -R go-w '{root}'"
+
+    def __str__(self) -> str:
+        part = "" if self.path == self.root else f" is not used: {self.path}"
+        return f"the store {self.root}{part} {self.reason}"
+
+
+class StoreForbidden(StoreError):
+    """The store, or what leads to it, may not be entered by this user."""
 
     def __init__(self, root: str) -> None:
         super().__init__(root)
         self.root = root
-        self.hint = f"chmod go-w {root}"
+        self.hint = f"its owner can share it: chmod go+rx '{root}'; or point --store (or STORE_DIR) at one of your own"
 
     def __str__(self) -> str:
-        return f"the store {self.root} can be written to by other users"
+        return f"the store {self.root} cannot be read by this user: permission denied"
 
 
 class StoreUnwritable(StoreError):
@@ -122,18 +135,21 @@ class Store(NamedTuple):
 def open_store(root: str) -> Store:
     """Open the store at `root`, making it if there is nothing there yet.
 
-    A directory owned by another user opens read-only (`Store.writable` is false).
+    A directory owned by another user, or on a read-only filesystem, opens read-only (`Store.writable` is false).
 
     Raises:
         StoreTooNew: its format is newer than `FORMAT`.
         NotAStore: the directory holds something else.
-        UnsafeStore: group or others may write there.
+        UnsafeStore: group or others may write there, or to a part of it.
+        StoreForbidden: this user may not look into it.
         StoreUnwritable: it cannot be made.
     """
     try:
         descriptor = os.open(f"{root}/format", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
         return _create(root)
+    except PermissionError:
+        raise StoreForbidden(root) from None
     except OSError as error:
         raise NotAStore(root, error.strerror or str(error)) from None
     try:
@@ -153,9 +169,13 @@ def _checked(root: str) -> Store:
     if os.name == "nt":
         return Store(root)
     status = os.stat(root)
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise UnsafeStore(root)
-    return Store(root, writable=status.st_uid == os.geteuid())
+    ours = status.st_uid == os.geteuid()
+    # Nobody else can enter a directory of mode 0700, whatever the modes of what is in it.
+    if not ours or status.st_mode & 0o077:
+        from wheelstore.store.trust import check
+
+        check(root, status)
+    return Store(root, writable=ours and os.access(root, os.W_OK))
 
 
 def _create(root: str) -> Store:
@@ -165,6 +185,16 @@ def _create(root: str) -> Store:
         if strangers:
             raise NotAStore(root, f"it holds {min(strangers)!r} and no format file")
         os.chmod(root, 0o700)
+        _fill(root)
+    except OSError as error:
+        raise StoreUnwritable(root, error.strerror or str(error)) from None
+    return Store(root)
+
+
+def _fill(root: str) -> None:
+    """Make what is in every store. Who may read it is for the root's mode to say; nobody else ever writes."""
+    mask = os.umask(0o022)
+    try:
         for name in _DIRECTORIES:
             os.makedirs(f"{root}/{name}", exist_ok=True)
         for number in range(256):
@@ -172,9 +202,8 @@ def _create(root: str) -> Store:
         _write(f"{root}/CACHEDIR.TAG", _CACHEDIR_TAG)
         # Last, because a format file is what makes a directory a store.
         _write(f"{root}/format", f"{FORMAT}\n")
-    except OSError as error:
-        raise StoreUnwritable(root, error.strerror or str(error)) from None
-    return Store(root)
+    finally:
+        os.umask(mask)
 
 
 _DIRECTORIES = ("blobs", "images", "locks", "tmp", "tokens", "trash", "wheels")
