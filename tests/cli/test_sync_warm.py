@@ -53,7 +53,7 @@ def tree(root: Path) -> dict[str, object]:
                 found[relative] = kind, os.readlink(path)
             elif path.is_dir():
                 found[relative] = kind
-            elif relative == ".wheelstore/state":
+            elif relative in (".wheelstore/state", ".wheelstore/token"):
                 state = read_state(str(root))
                 assert state is not None
                 found[relative] = state._replace(id="", marks="")

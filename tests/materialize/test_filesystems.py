@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from support.extents import extents
 from support.mounts import mounted
-from support.stores import SITE, Stock, make_stock, tree_of
+from support.stores import SITE, Stock, make_stock, put_blob, tree_of
 from support.wheels import make_wheel
 
 from wheelstore.materialize.link import Linker, probe
 from wheelstore.store.blobs import blob_key, blob_mtime, blob_name
-from wheelstore.store.ingest import put_blob
 
 if TYPE_CHECKING:
     from wheelstore.materialize.link import Mode

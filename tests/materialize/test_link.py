@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from support.stores import put_blob
 
 from wheelstore.materialize import link
 from wheelstore.materialize.link import BlobUnusable, Linker, probe, read_blob
 from wheelstore.store.blobs import blob_key, blob_mtime, blob_name
-from wheelstore.store.ingest import put_blob
 
 CONTENT = b"print('hello')\n"
 

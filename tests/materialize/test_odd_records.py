@@ -7,12 +7,13 @@ import hashlib
 import re
 from pathlib import Path
 
+from support.stores import put_blob
 from support.wheels import make_wheel, record_hash
 
 from wheelstore.materialize.distribution import Blobs, Installed, Scheme, plan_environment
 from wheelstore.store.archive import DEFAULT_LIMITS
 from wheelstore.store.blobs import blob_name
-from wheelstore.store.ingest import WheelFile, publish, put_blob, stage
+from wheelstore.store.ingest import WheelFile, publish, stage
 
 SITE = "lib/python3.12/site-packages"
 SCHEME = Scheme(purelib=SITE, platlib=SITE, scripts="bin", include="include/site/python3.12")

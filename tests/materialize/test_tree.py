@@ -10,14 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.mounts import mounted
-from support.stores import SITE, Stock, make_stock, tree_of
+from support.stores import SITE, Stock, make_stock, put_blob, tree_of
 from support.wheels import make_wheel, record_hash
 
 from wheelstore.materialize import link, tree
 from wheelstore.materialize.link import BlobUnusable
 from wheelstore.materialize.plan import Link, Plan, Record, Script, make_plan
 from wheelstore.store.blobs import blob_name
-from wheelstore.store.ingest import put_blob
 
 if TYPE_CHECKING:
     from wheelstore.materialize.link import Mode

@@ -14,7 +14,9 @@ from support.wheels import make_wheel, record_hash
 
 from wheelstore.store import ingest
 from wheelstore.store.blobs import blob_key, blob_mtime
-from wheelstore.store.ingest import blobs_of, publish, put_blob
+from wheelstore.store.filelist import unpack
+from wheelstore.store.index import open_index
+from wheelstore.store.ingest import Generated, blobs_of, lacking, publish
 from wheelstore.store.refusal import BadWheel, Rule
 
 BODY = b"spam and eggs\n"
@@ -284,31 +286,45 @@ def test_nothing_is_visible_before_it_is_published(stock: Stock, tmp_path: Path)
     assert {blob_key(name) for name in stock.names()} == {key for key, _ in blobs_of(row)}
 
 
-def test_a_small_file_is_put_once(stock: Stock) -> None:
-    key = put_blob(stock.store.blobs, stock.store.tmp, BODY)
+def generate(stock: Stock, *contents: bytes) -> tuple[list[bytes], bytes]:
+    """What an operation does with files that it makes: their keys, and their list."""
+    generated = Generated(stock.store, f"{stock.store.tmp}/op-test")
+    keys = [generated.put(content) for content in contents]
+    generated.stage()
+    return keys, generated.publish()
+
+
+def test_small_files_are_put_once(stock: Stock) -> None:
+    (key, _), listed = generate(stock, BODY, b"")
     inode = stock.path(key).stat().st_ino
-    assert put_blob(stock.store.blobs, stock.store.tmp, BODY) == key
+    assert [(file.key, file.size) for file in unpack(listed)] == [(key, len(BODY))]
+    assert generate(stock, BODY) == ([key], listed)
     assert (stock.path(key).stat().st_ino, stock.read(key)) == (inode, BODY)
     assert stock.path(key).stat().st_mtime == blob_mtime(key)
-    put_blob(stock.store.blobs, stock.store.tmp, b"")
     assert len(stock.names()) == 1
-    assert os.listdir(stock.store.tmp) == []
+    assert os.listdir(f"{stock.store.tmp}/op-test") == []
 
 
-def test_what_a_killed_process_left_does_not_stop_another_of_its_number(
-    stock: Stock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # In a container, every run of a command may have the same process id.
-    with monkeypatch.context() as killed:
-        killed.setattr(os, "replace", _die)
-        with pytest.raises(KeyboardInterrupt):
-            put_blob(stock.store.blobs, stock.store.tmp, BODY)
-    assert os.listdir(stock.store.tmp) != []
-    assert stock.read(put_blob(stock.store.blobs, stock.store.tmp, BODY)) == BODY
+def test_a_small_file_that_was_collected_before_it_is_published_is_written_again(stock: Stock) -> None:
+    (key,), _ = generate(stock, BODY)
+    generated = Generated(stock.store, f"{stock.store.tmp}/op-other")
+    generated.put(BODY)
+    generated.stage()
+    stock.path(key).unlink()
+    generated.publish()
+    assert stock.read(key) == BODY
 
 
-def _die(*_: object) -> None:
-    raise KeyboardInterrupt
+def test_what_a_wheel_relied_on_is_looked_at_again(stock: Stock, tmp_path: Path) -> None:
+    row = stock.add(make_wheel(tmp_path, files={"demo.py": BODY}))
+    names = {file.key.hex() for file in unpack(row.files)}
+    with open_index(stock.store.index_path) as index, index.writing():
+        assert not lacking(index, stock.store.blobs, row, set())  # without rows, but there
+        stock.path(unpack(row.files)[-1].key).unlink()
+        assert lacking(index, stock.store.blobs, row, set())
+        assert not lacking(index, stock.store.blobs, row, names)
+        index.add_wheels([(row, blobs_of(row))], now=1.0)
+        assert not lacking(index, stock.store.blobs, row, set())
 
 
 PART = st.text(st.sampled_from("abcXYZ019_-é"), min_size=1, max_size=6)

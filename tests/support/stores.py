@@ -16,7 +16,7 @@ from wheelstore.store.archive import DEFAULT_LIMITS, Limits
 from wheelstore.store.blobs import blob_name
 from wheelstore.store.filelist import StoredFile, unpack
 from wheelstore.store.index import WheelRow
-from wheelstore.store.ingest import WheelFile, publish, put_blob, stage
+from wheelstore.store.ingest import Generated, WheelFile, publish, stage
 from wheelstore.store.layout import Store, open_store
 
 if TYPE_CHECKING:
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 SITE = "lib/python3.12/site-packages"
 SCHEME = Scheme(purelib=SITE, platlib=SITE, scripts="bin", include="include/site/python3.12")
+
+
+def put_blob(blobs: str, tmp: str, data: bytes) -> bytes:
+    """Put one small file into a store's directory of blobs; its key."""
+    generated = Generated(Store(os.path.dirname(blobs)), tmp)
+    key = generated.put(data)
+    generated.stage()
+    generated.publish()
+    return key
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,13 +140,16 @@ def _status(path: Path) -> Status:
 
 
 class StoreSnapshot(NamedTuple):
-    """All of a store that a failed command must leave alone: files outside ``tmp/``, and what the index says."""
+    """All of a store that a failed command must leave alone: files outside ``tmp/`` and ``locks/``, and what the index says."""
 
     files: dict[str, Status]
     tables: dict[str, list[tuple[object, ...]]]
 
 
-_TABLES = ("wheels", "blobs", "manifests", "answers", "environments")
+_TABLES = (
+    *("wheels", "blobs", "manifests", "manifest_wheels", "answers", "environments", "generations"),
+    *("leases", "lease_wheels", "condemned"),
+)
 _DATABASES = re.compile(r"(index|resolve)\.sqlite3(-wal|-shm|-journal)?")
 
 
@@ -155,7 +158,7 @@ def store_snapshot(store: Path) -> StoreSnapshot:
     files = {
         name: status
         for name, status in status_below(store).items()
-        if not _DATABASES.fullmatch(name) and name.partition("/")[0] not in (".", "tmp")
+        if not _DATABASES.fullmatch(name) and name.partition("/")[0] not in (".", "tmp", "locks")
     }
     return StoreSnapshot(files, _tables(store / "index.sqlite3"))
 

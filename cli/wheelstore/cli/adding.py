@@ -22,6 +22,7 @@ from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.resolve.selection import Selected
 from wheelstore.store.index import Index, WheelRow, open_index
 from wheelstore.store.layout import Store, open_store
+from wheelstore.store.lease import Lease
 
 
 def run_add(request: AddRequest, *, started: float, environ: Mapping[str, str] = os.environ) -> None:
@@ -33,8 +34,8 @@ def run_add(request: AddRequest, *, started: float, environ: Mapping[str, str] =
     common = request.common
     console = Console(quiet=common.quiet or int(common.json), verbose=common.verbose)
     store = open_store(common.store)
-    with open_index(store.index_path) as index:
-        added, present = _Add(request, store, index, console, environ).run()
+    with open_index(store.index_path) as index, Lease(store, index, now=time.time()) as lease:
+        added, present = _Add(request, store, index, lease, console, environ).run()
     seconds = time.perf_counter() - started
     if common.json:
         write_json(
@@ -64,6 +65,7 @@ class _Add:
     request: AddRequest
     store: Store
     index: Index
+    lease: Lease
     console: Console
     environ: Mapping[str, str]
 
@@ -93,7 +95,7 @@ class _Add:
         """The rows of all wheels, of those that came, and of those that were there."""
         common = self.request.common
         there = set(self.index.sha256s())
-        ingestion = Ingestion(store=self.store, index=self.index, sources=sources, say=self.console.say)
+        ingestion = Ingestion(self.store, self.index, self.lease, sources, self.console.say)
         wanted = common.progress and not common.quiet and not common.json
         found = ingestion.ensure(selected, wanted=wanted, stream=self.console.stream)
         rows = [found[at] for at in range(len(selected))]
@@ -111,6 +113,7 @@ class _Add:
                     stamp,
                     store=self.store,
                     index=self.index,
+                    lease=self.lease,
                     key=meaning.key,
                     inputs=meaning.inputs,
                 )

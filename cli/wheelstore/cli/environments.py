@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 
-from wheelstore.materialize.environment import State, marks_hold, marks_of, read_state, write_state
+from wheelstore.cli.registering import Goal, Means, Place, in_place, register
+from wheelstore.materialize.environment import boot_id, marks_hold, read_state
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
 from wheelstore.materialize.link import MODES, probe
 from wheelstore.materialize.plan import PlanDamaged, unpack
@@ -15,7 +16,6 @@ from wheelstore.materialize.sync import Outcome, Work, compare_disk, compare_pla
 from wheelstore.materialize.tree import Tree
 from wheelstore.materialize.venv import UnusablePlace, write_venv
 from wheelstore.store.errors import StoreError
-from wheelstore.store.index import EnvironmentRow
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -57,14 +57,6 @@ class TooPrecious(StoreError):
         return f"{self.path} is not replaced by an environment: it {what} in use"
 
 
-class Place(NamedTuple):
-    """Where an environment is or will be: `existing` is false for a path that is free (or an empty directory)."""
-
-    path: str
-    existing: bool
-    state: State | None
-
-
 class VenvOptions(NamedTuple):
     """What a new environment is like, beside what is installed in it; as for `write_venv`."""
 
@@ -74,17 +66,6 @@ class VenvOptions(NamedTuple):
 
 
 DEFAULT_OPTIONS = VenvOptions()
-
-
-class Goal(NamedTuple):
-    """What an environment is to become, and the question that this is the answer to."""
-
-    manifest: str
-    plan: Plan
-    key: str
-    inputs: str
-    interpreter: Interpreter
-    stamp: str
 
 
 def look(path: str, *, clear: bool, spared: Sequence[str] = ()) -> Place:
@@ -122,9 +103,8 @@ def _spare(path: str, directories: Iterable[str]) -> None:
             raise TooPrecious(path, directory)
 
 
-def known_plan(index: Index, manifest: str) -> Plan | None:
-    """The plan that was made from `manifest`; None if there is none, or none that this version can read."""
-    packed = index.manifest(manifest)
+def unpacked(packed: bytes | None) -> Plan | None:
+    """The plan that the index keeps for a manifest; None if there is none, or none that this version can read."""
     try:
         return unpack(packed) if packed else None
     except PlanDamaged:
@@ -164,40 +144,23 @@ def _probe(store: Store, directory: str) -> frozenset[str]:
         raise TargetUnwritable(directory, error.strerror or str(error)) from None
 
 
-def bring(
-    place: Place,
-    goal: Goal,
-    *,
-    store: Store,
-    index: Index,
-    mode: Mode,
-    now: float,
-    reinstall: bool,
-    dry_run: bool,
-) -> Outcome:
+def bring(place: Place, goal: Goal, means: Means, *, reinstall: bool = False, dry_run: bool = False) -> Outcome:
     """Make the environment at `place` exactly `goal`, and keep its state; with `dry_run` only say what would be done.
+
+    The lease of `means` protects the goal's manifest.
 
     Raises:
         TargetUnwritable: it cannot be written to.
     """
     if place.existing:
-        return _change(place, goal, store=store, index=index, mode=mode, now=now, reinstall=reinstall, dry_run=dry_run)
+        return _change(place, goal, means, reinstall=reinstall, dry_run=dry_run)
     outcome = Outcome(added=tuple(goal.plan.distributions), files=len(goal.plan.targets))
     if not dry_run:
-        build(place, goal, store=store, index=index, mode=mode, now=now)
+        build(place, goal, means)
     return outcome
 
 
-def build(
-    place: Place,
-    goal: Goal,
-    *,
-    store: Store,
-    index: Index,
-    mode: Mode,
-    now: float,
-    options: VenvOptions = DEFAULT_OPTIONS,
-) -> None:
+def build(place: Place, goal: Goal, means: Means, *, options: VenvOptions = DEFAULT_OPTIONS) -> None:
     """Make the environment `goal` at `place`, all of it or nothing; what is there goes.
 
     Raises:
@@ -214,12 +177,13 @@ def build(
                 system_site_packages=options.system_site_packages,
                 seeded=options.seeded,
             )
-            tree = _tree(place.path, fresh.directory, store, mode, interpreter)
+            tree = _tree(place.path, fresh.directory, means, interpreter)
             tree.create(goal.plan, interpreter.purelib, processes=os.cpu_count() or 1)
+            identifier = register(fresh.directory, place, goal, means)
         except OSError as error:
             raise TargetUnwritable(place.path, _reason(error)) from error
-        _keep(fresh.directory, place, goal, store=store, index=index, mode=mode, now=now)
-        fresh.publish(replace=True, trash=store.trash)
+        fresh.publish(replace=True, trash=means.store.trash)
+        in_place(place, identifier, means)
 
 
 def _reason(error: OSError) -> str:
@@ -227,50 +191,51 @@ def _reason(error: OSError) -> str:
     return f"{reason} ({error.filename2 or error.filename})" if error.filename else reason
 
 
-def _tree(path: str, root: str, store: Store, mode: Mode, interpreter: Interpreter) -> Tree:
+def _tree(path: str, root: str, means: Means, interpreter: Interpreter) -> Tree:
     name = "python.exe" if interpreter.scripts == "Scripts" else "python"
     python = os.path.join(path, interpreter.scripts, name)
-    return Tree(root=root, final=path, blobs=store.blobs, mode=mode, python=python)
+    return Tree(root=root, final=path, blobs=means.store.blobs, mode=means.mode, python=python)
 
 
-def _change(
-    place: Place,
-    goal: Goal,
-    *,
-    store: Store,
-    index: Index,
-    mode: Mode,
-    now: float,
-    reinstall: bool,
-    dry_run: bool,
-) -> Outcome:
+def _change(place: Place, goal: Goal, means: Means, *, reinstall: bool, dry_run: bool) -> Outcome:
     from wheelstore.materialize.change import apply, finish_changes, hold
 
+    interpreter = goal.interpreter
     try:
         with hold(place.path):
             finish_changes(place.path)
             place = place._replace(state=read_state(place.path))
-            tree = _tree(place.path, place.path, store, mode, goal.interpreter)
-            work = _compare(place, goal, tree, index=index, reinstall=reinstall)
+            tree = _tree(place.path, place.path, means, interpreter)
+            work = _compare(place, goal, tree, means, reinstall=reinstall)
             if not dry_run:
                 if work.removed or work.written:
-                    apply(tree, goal.plan, work, mode=mode, blobs=store.blobs, site=goal.interpreter.purelib)
-                _keep(place.path, place, goal, store=store, index=index, mode=mode, now=now)
+                    apply(tree, goal.plan, work, mode=means.mode, blobs=means.store.blobs, site=interpreter.purelib)
+                register(place.path, place, goal, means)
             return work.outcome
     except OSError as error:
         raise TargetUnwritable(place.path, _reason(error)) from error
 
 
-def _compare(place: Place, goal: Goal, tree: Tree, *, index: Index, reinstall: bool) -> Work:
+def _compare(place: Place, goal: Goal, tree: Tree, means: Means, *, reinstall: bool) -> Work:
     """The work for an existing environment: by its plan if nobody has touched it since, else by its files."""
     interpreter, after = goal.interpreter, goal.plan
-    before = known_plan(index, place.state.manifest) if place.state else None
+    before = unpacked(means.index.manifest(place.state.manifest)) if place.state else None
     kept = kept_seeds(place.path)
-    untouched = place.state is not None and marks_hold(place.path, place.state.marks)
-    if before is not None and untouched and not reinstall and not _touches_seeds(before, after, kept):
+    if before is not None and not reinstall and _is_untouched(place) and not _touches_seeds(before, after, kept):
         return compare_plans(before, after)
     work = compare_disk(tree, before, after, sites=(interpreter.purelib, interpreter.platlib), keep=kept)
     return _all_anew(work, after) if reinstall else work
+
+
+def _is_untouched(place: Place) -> bool:
+    """Whether an environment is where it was and as its last sync left it, as far as that shows without its files."""
+    state = place.state
+    return (
+        state is not None
+        and state.path == place.path
+        and state.boot in ("", boot_id())
+        and marks_hold(place.path, state.marks)
+    )
 
 
 def _all_anew(work: Work, plan: Plan) -> Work:
@@ -300,35 +265,3 @@ def kept_seeds(path: str) -> frozenset[str]:
     from wheelstore.materialize.installed import SEEDS
 
     return SEEDS
-
-
-def _keep(directory: str, place: Place, goal: Goal, *, store: Store, index: Index, mode: Mode, now: float) -> None:
-    interpreter = goal.interpreter
-    sites = dict.fromkeys((interpreter.purelib, interpreter.platlib, interpreter.scripts))
-    state = State(
-        id=place.state.id if place.state else os.urandom(8).hex(),
-        store=store.root,
-        manifest=goal.manifest,
-        key=goal.key,
-        mode=mode,
-        python=interpreter.executable,
-        stamp=goal.stamp,
-        identity=interpreter.identity,
-        version=interpreter.version,
-        inputs=goal.inputs,
-        packages=str(len(goal.plan.distributions)),
-        marks=marks_of(directory, tuple(sites)),
-    )
-    row = EnvironmentRow(
-        id=state.id,
-        path=place.path,
-        manifest=goal.manifest,
-        mode=mode,
-        python=interpreter.version,
-        created=now,
-        synced=now,
-    )
-    if store.writable:
-        with index.writing():
-            index.put_environment(row)
-    write_state(directory, state)

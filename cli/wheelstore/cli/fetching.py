@@ -27,9 +27,12 @@ from wheelstore.store.archive import DEFAULT_LIMITS
 from wheelstore.store.claims import Claims
 from wheelstore.store.errors import StoreError
 from wheelstore.store.index import Index, WheelRow
-from wheelstore.store.ingest import WheelFile, blobs_of, publish, stage
+from wheelstore.store.ingest import WheelFile, blobs_of, lacking, publish, stage
 from wheelstore.store.layout import Store
+from wheelstore.store.lease import Lease
 from wheelstore.store.workers import Workers
+
+_FILES_AT_ONCE = 1000  # files that are published in one transaction; renaming one takes 8 µs
 
 
 class StoreReadOnly(StoreError):
@@ -42,6 +45,19 @@ class StoreReadOnly(StoreError):
 
     def __str__(self) -> str:
         return f"the store {self.root} is read-only here and lacks {', '.join(self.wheels)}"
+
+
+class Vanished(StoreError):
+    """Wheels that were chosen because the store had them were collected meanwhile; choosing again helps."""
+
+    hint = "run the same command again"
+
+    def __init__(self, wheels: Sequence[str]) -> None:
+        super().__init__(tuple(wheels))
+        self.wheels = tuple(wheels)
+
+    def __str__(self) -> str:
+        return f"another command took {', '.join(self.wheels)} out of the store just now"
 
 
 class StoreFull(StoreError):
@@ -57,23 +73,27 @@ class StoreFull(StoreError):
         return f"cannot {self.doing}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Ingestion:
     """The means of one operation."""
 
     store: Store
     index: Index
+    lease: Lease
     sources: Sources
     say: Callable[[str], None]
 
     def ensure(self, selected: Sequence[Selected], *, wanted: bool, stream: TextIO) -> dict[int, WheelRow]:
         """The rows of all `selected` wheels, by position; those that the store lacks are fetched and ingested.
 
+        The lease protects them all from here on.
+
         A progress bar is shown on `stream` if it is `wanted` and that is a terminal.
 
         Raises:
             StoreReadOnly: some are missing from a store that is not ours.
             FetchErrors, HashMismatch, BadWheel, StoreFull: a wheel cannot be had; the store is as it was.
+            Vanished: some were to come from the store itself.
         """
         present = self._present(selected)
         missing = {at: one for at, one in enumerate(selected) if at not in present}
@@ -81,7 +101,11 @@ class Ingestion:
             return present
         if not self.store.writable:
             raise StoreReadOnly(self.store.root, [one.filename for one in missing.values()])
+        vanished = [one.filename for one in missing.values() if one.url is None]
+        if vanished:
+            raise Vanished(vanished)
         claimed = [one.sha256 for one in missing.values() if one.sha256]
+        os.makedirs(self.store.locks, 0o700, exist_ok=True)
         with Claims(f"{self.store.locks}/claims", claimed, waiting=self._say_waiting):
             # Whoever held the claims may have brought what was missing.
             present = self._present(selected)
@@ -108,8 +132,8 @@ class Ingestion:
 
     @contextmanager
     def _directory(self) -> Iterator[str]:
-        directory = f"{self.store.tmp}/op-{os.getpid()}-{os.urandom(4).hex()}"
-        os.mkdir(directory, 0o700)
+        directory = self.lease.directory
+        os.makedirs(directory, 0o700, exist_ok=True)
         try:
             yield directory
         finally:
@@ -119,7 +143,7 @@ class Ingestion:
         self.say("Waiting for another store command that fetches the same wheels")
 
     def _present(self, selected: Sequence[Selected]) -> dict[int, WheelRow]:
-        rows = self.index.wheels([one.sha256 for one in selected if one.sha256])
+        rows = self.lease.wheels([one.sha256 for one in selected if one.sha256])
         return {at: rows[one.sha256] for at, one in enumerate(selected) if one.sha256 in rows}
 
 
@@ -135,17 +159,35 @@ class _Operation:
     def run(self, missing: Mapping[int, Selected]) -> dict[int, WheelRow]:
         sizes = [one.size for one in missing.values()]
         self.progress.expect(len(missing), None if None in sizes else sum(size or 0 for size in sizes))
-        store, index = self.means.store, self.means.index
         staged = self._stage_all(missing)
-        publishing = [self.workers.submit(publish, store.blobs, self.directory, wheel) for wheel, _ in staged.values()]
-        for each in publishing:
-            each.result()
-        with index.writing():
-            index.add_wheels(((row, blobs_of(row)) for _, row in staged.values()), now=time.time())
+        self.means.lease.wheels([wheel.sha256 for wheel, _ in staged.values()])
+        left = list(staged.values())
+        while left:
+            left = self._publish(left)
         for wheel, _ in staged.values():
-            if os.path.dirname(wheel.path) == store.tmp:
+            if os.path.dirname(wheel.path) == self.means.store.tmp:
                 os.unlink(wheel.path)
         return {at: row for at, (_, row) in staged.items()}
+
+    def _publish(self, staged: Sequence[tuple[WheelFile, WheelRow]]) -> list[tuple[WheelFile, WheelRow]]:
+        """Make wheels visible, a batch at a time; those that had relied on blobs that are gone are staged anew."""
+        again = []
+        for batch in _batches(staged):
+            again += self._publish_batch(batch)
+        blobs, limits = self.means.store.blobs, DEFAULT_LIMITS
+        futures = [(wheel, self.workers.submit(stage, blobs, self.directory, wheel, limits)) for wheel in again]
+        return [(wheel, _result(wheel, future)) for wheel, future in futures]
+
+    def _publish_batch(self, batch: Sequence[tuple[WheelFile, WheelRow]]) -> list[WheelFile]:
+        """Files and rows in one transaction; the wheels that have to be staged anew."""
+        blobs, index = self.means.store.blobs, self.means.index
+        with index.writing():
+            futures = [self.workers.submit(publish, blobs, self.directory, wheel) for wheel, _ in batch]
+            published = [future.result() for future in futures]
+            lacks = [lacking(index, blobs, row, names) for (_, row), names in zip(batch, published, strict=True)]
+            whole = [row for (_, row), lack in zip(batch, lacks, strict=True) if not lack]
+            index.add_wheels(((row, blobs_of(row)) for row in whole), now=time.time())
+        return [wheel for (wheel, _), lack in zip(batch, lacks, strict=True) if lack]
 
     def _stage_all(self, missing: Mapping[int, Selected]) -> dict[int, tuple[WheelFile, WheelRow]]:
         """Download and unpack, the second overlapping with the first; large wheels first."""
@@ -168,7 +210,7 @@ class _Operation:
 
     def _job(self, at: int, one: Selected) -> Job[int]:
         if one.url is None:
-            raise AssertionError(f"{one.filename} was selected from the store, and is not there")
+            raise Vanished([one.filename])
         return Job(
             key=at,
             url=one.url,
@@ -190,6 +232,20 @@ class _Operation:
     def _target(self, at: int, one: Selected) -> str:
         """A download whose hash is known has a name of its own in ``tmp/``, so that the next command can resume it."""
         return f"{self.means.store.tmp}/{one.sha256}.whl" if one.sha256 else f"{self.directory}/{at}.whl"
+
+
+def _batches(staged: Sequence[tuple[WheelFile, WheelRow]]) -> Iterator[list[tuple[WheelFile, WheelRow]]]:
+    """Wheels in lots that keep the index's lock for some 10 ms each."""
+    batch: list[tuple[WheelFile, WheelRow]] = []
+    files = 0
+    for one in staged:
+        batch.append(one)
+        files += len(blobs_of(one[1]))
+        if files >= _FILES_AT_ONCE:
+            yield batch
+            batch, files = [], 0
+    if batch:
+        yield batch
 
 
 def _result(wheel: WheelFile, future: Future[WheelRow]) -> WheelRow:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from blake3 import blake3
 
-from wheelstore.cli.environments import Goal, known_plan
+from wheelstore.cli.environments import unpacked
+from wheelstore.cli.fetching import StoreFull
+from wheelstore.cli.registering import Goal
 from wheelstore.materialize.distribution import Blobs, Installed, Scheme, plan_environment
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.manifest import manifest_content, manifest_digest
-from wheelstore.materialize.plan import pack
+from wheelstore.materialize.plan import Plan, pack
 from wheelstore.store.blobs import blob_name
 from wheelstore.store.errors import StoreError
 from wheelstore.store.index import Answer, Index
-from wheelstore.store.ingest import put_blob
+from wheelstore.store.ingest import Generated
 from wheelstore.store.layout import Store
+from wheelstore.store.lease import Lease
 
 
 class PlanMissing(StoreError):
@@ -40,10 +43,13 @@ def goal_of(
     *,
     store: Store,
     index: Index,
+    lease: Lease,
     key: str = "",
     inputs: str = "",
 ) -> Goal:
     """The goal that holds exactly `installed`, kept in the index, as the answer to the question `key` if there is one.
+
+    The `lease` protects the wheels already, and the manifest from here on.
 
     Raises:
         PathConflict: two of the wheels cannot be in one environment.
@@ -51,14 +57,40 @@ def goal_of(
     """
     content = manifest_content(installed, interpreter.identity)
     digest = manifest_digest(content)
-    plan = known_plan(index, digest) or plan_environment(installed, scheme_of(interpreter), blobs_in(store))
-    if store.writable:
-        now = time.time()
+    plan = unpacked(lease.plan(digest))
+    if plan is None:
+        plan = _new_plan(digest, content, installed, interpreter, store=store, index=index, lease=lease)
+    if store.writable and key:
         with index.writing():
-            index.put_manifest(digest, content, pack(plan), now=now)
-            if key:
-                index.put_answer(key, Answer(digest, inputs))
+            index.put_answer(key, Answer(digest, inputs))
     return Goal(digest, plan, key, inputs, interpreter, stamp)
+
+
+def _new_plan(
+    digest: str,
+    content: bytes,
+    installed: Sequence[Installed],
+    interpreter: Interpreter,
+    *,
+    store: Store,
+    index: Index,
+    lease: Lease,
+) -> Plan:
+    """Make the plan and, where the store is ours, keep it, protected by the `lease`."""
+    if not store.writable:
+        return plan_environment(installed, scheme_of(interpreter), Blobs(_reader(store), _finder(store)))
+    generated = Generated(store, lease.directory)
+    plan = plan_environment(installed, scheme_of(interpreter), Blobs(_reader(store), generated.put))
+    packed, wheels = pack(plan), [item.wheel.sha256 for item in installed]
+    try:
+        generated.stage()
+        with index.writing():
+            files = generated.publish()
+            index.put_manifest(digest, content, packed, now=time.time(), wheels=wheels, generated=files)
+            lease.hold(digest)
+    except OSError as error:
+        raise StoreFull(f"put files into the store {store.root}", error.strerror or str(error)) from error
+    return plan
 
 
 def scheme_of(interpreter: Interpreter) -> Scheme:
@@ -71,26 +103,21 @@ def scheme_of(interpreter: Interpreter) -> Scheme:
     )
 
 
-def blobs_in(store: Store) -> Blobs:
-    """How plans read and make blobs in `store`."""
-    directory, tmp = store.blobs, store.tmp
-
+def _reader(store: Store) -> Callable[[bytes], bytes]:
     def read(key: bytes) -> bytes:
-        with open(f"{directory}/{blob_name(key)}", "rb") as stream:
+        with open(f"{store.blobs}/{blob_name(key)}", "rb") as stream:
             return stream.read()
 
-    def make(data: bytes) -> bytes:
-        try:
-            return put_blob(directory, tmp, data)
-        except OSError as error:
-            from wheelstore.cli.fetching import StoreFull
+    return read
 
-            raise StoreFull(f"put files into the store {store.root}", error.strerror or str(error)) from error
+
+def _finder(store: Store) -> Callable[[bytes], bytes]:
+    """What stands for making a file in a store that is not ours: it has to be there."""
 
     def find(data: bytes) -> bytes:
         key = blake3(data).digest()
-        if not os.path.exists(f"{directory}/{blob_name(key)}"):
+        if data and not os.path.exists(f"{store.blobs}/{blob_name(key)}"):
             raise PlanMissing(store.root)
         return key
 
-    return Blobs(read=read, put=make if store.writable else find)
+    return find

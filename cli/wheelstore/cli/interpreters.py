@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wheelstore.cli.environments import Place
+    from wheelstore.cli.registering import Place
     from wheelstore.materialize.interpreter import Memory
     from wheelstore.store.index import Index
     from wheelstore.store.layout import Store

@@ -10,8 +10,8 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 
-from wheelstore.cli.environments import Goal
 from wheelstore.cli.goals import goal_of
+from wheelstore.cli.registering import Goal
 from wheelstore.cli.request import Common
 from wheelstore.materialize.distribution import Installed
 from wheelstore.materialize.interpreter import Interpreter
@@ -19,6 +19,7 @@ from wheelstore.materialize.seeds import bundled_seeds
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.store.index import Index, WheelRow
 from wheelstore.store.layout import Store
+from wheelstore.store.lease import Lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,14 @@ class NoSeed(ResolveError):
 
 
 def seeded_goal(
-    interpreter: Interpreter, stamp: str, common: Common, *, store: Store, index: Index, environ: Mapping[str, str]
+    interpreter: Interpreter,
+    stamp: str,
+    common: Common,
+    *,
+    store: Store,
+    index: Index,
+    lease: Lease,
+    environ: Mapping[str, str],
 ) -> Goal:
     """An environment of `interpreter` that holds the seeds, which are brought into the store if need be.
 
@@ -54,14 +62,14 @@ def seeded_goal(
     names = ("pip",) if interpreter.release >= _ONLY_PIP_SINCE else ("pip", "setuptools", "wheel")
     bundled = {os.path.basename(path).partition("-")[0]: path for path in bundled_seeds(interpreter)}
     digests = {name: _sha256(path) for name, path in bundled.items()}
-    present = index.wheels(list(digests.values()))
+    present = lease.wheels(digests.values())
     rows = {name: present[digest] for name, digest in digests.items() if digest in present}
     missing = [name for name in names if name not in rows]
     if missing:
-        fetch = _Fetch(interpreter, common, store, index, environ)
+        fetch = _Fetch(interpreter, common, store, index, lease, environ)
         rows |= fetch.run(missing, bundled)
     installed = [Installed(wheel=rows[name]) for name in names]
-    return goal_of(installed, interpreter, stamp, store=store, index=index)
+    return goal_of(installed, interpreter, stamp, store=store, index=index, lease=lease)
 
 
 def _sha256(path: str) -> str:
@@ -73,10 +81,16 @@ class _Fetch:
     """Seeds that the store lacks."""
 
     def __init__(
-        self, interpreter: Interpreter, common: Common, store: Store, index: Index, environ: Mapping[str, str]
+        self,
+        interpreter: Interpreter,
+        common: Common,
+        store: Store,
+        index: Index,
+        lease: Lease,
+        environ: Mapping[str, str],
     ) -> None:
         self._interpreter, self._common = interpreter, common
-        self._store, self._index, self._environ = store, index, environ
+        self._store, self._index, self._lease, self._environ = store, index, lease, environ
 
     def run(self, names: Sequence[str], bundled: Mapping[str, str]) -> dict[str, WheelRow]:
         """The rows of `names` after bringing them in; `bundled` are paths by name."""
@@ -93,7 +107,7 @@ class _Fetch:
                 for name in names
             ]
             console = Console(quiet=self._common.quiet)
-            means = Ingestion(store=self._store, index=self._index, sources=sources, say=console.say)
+            means = Ingestion(self._store, self._index, self._lease, sources, console.say)
             wanted = self._common.progress and not self._common.quiet and not self._common.json
             rows = means.ensure(selected, wanted=wanted, stream=console.stream)
         return {name: rows[at] for at, name in enumerate(names)}

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wheelstore.cli.console import Console, write_json
-from wheelstore.cli.environments import Goal, Place, bring, kept_seeds, link_mode, look
-from wheelstore.cli.fetching import Ingestion
+from wheelstore.cli.environments import bring, kept_seeds, link_mode, look
+from wheelstore.cli.fetching import Ingestion, Vanished
 from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import choose, memory_of, using
 from wheelstore.cli.locks import read_files
+from wheelstore.cli.registering import Goal, Means, Place
 from wheelstore.cli.request import SyncRequest
 from wheelstore.cli.selecting import installations, select_wheels
 from wheelstore.cli.sources import Sources, open_sources
@@ -27,6 +28,7 @@ from wheelstore.materialize.sync import Outcome
 from wheelstore.resolve.selection import Selected
 from wheelstore.store.index import Index, WheelRow, open_index
 from wheelstore.store.layout import Store, open_store
+from wheelstore.store.lease import Lease
 
 
 def run_sync(request: SyncRequest, *, started: float, environ: Mapping[str, str] = os.environ) -> None:
@@ -37,8 +39,8 @@ def run_sync(request: SyncRequest, *, started: float, environ: Mapping[str, str]
     """
     console = Console(quiet=request.quiet, verbose=request.verbose)
     store = open_store(request.store)
-    with open_index(store.index_path) as index:
-        sync = Sync(request, store, index, console, environ)
+    with open_index(store.index_path) as index, Lease(store, index, now=time.time()) as lease:
+        sync = Sync(request, store, index, lease, console, environ)
         goal, outcome = sync.run()
     if request.compile_bytecode and not request.dry_run:
         compile_environment(request.venv, goal.interpreter)
@@ -76,6 +78,7 @@ class Sync:
     request: SyncRequest
     store: Store
     index: Index
+    lease: Lease
     console: Console
     environ: Mapping[str, str]
 
@@ -93,28 +96,25 @@ class Sync:
             selected = select_wheels(meaning, interpreter, sources, index=self.index, console=self.console)
             if request.dry_run:
                 return self._rehearse(place, selected, interpreter, stamp)
-            rows = self._ingest(selected, sources)
+            try:
+                rows = self._ingest(selected, sources)
+            except Vanished:
+                selected = select_wheels(meaning, interpreter, sources, index=self.index, console=self.console)
+                rows = self._ingest(selected, sources)
         goal = goal_of(
             installations(selected, rows),
             interpreter,
             stamp,
             store=self.store,
             index=self.index,
+            lease=self.lease,
             key=meaning.key,
             inputs=meaning.inputs,
-        )
+        )._replace(source=" ".join(request.locks))
         mode = link_mode(self.store, self.index, request.link_mode, request.venv)
         self.console.detail(f"Getting files into {request.venv} by {mode}")
-        outcome = bring(
-            place,
-            goal,
-            store=self.store,
-            index=self.index,
-            mode=mode,
-            now=time.time(),
-            reinstall=request.reinstall,
-            dry_run=False,
-        )
+        means = Means(self.store, self.index, self.lease, mode, time.time())
+        outcome = bring(place, goal, means, reinstall=request.reinstall)
         return goal, outcome
 
     def _tell_means(self, interpreter: Interpreter) -> None:
@@ -123,7 +123,7 @@ class Sync:
 
     def _ingest(self, selected: Sequence[Selected], sources: Sources) -> list[WheelRow]:
         """The rows of the selected wheels, in order, after fetching those that the store lacks."""
-        ingestion = Ingestion(store=self.store, index=self.index, sources=sources, say=self.console.say)
+        ingestion = Ingestion(self.store, self.index, self.lease, sources, self.console.say)
         wanted = self.request.progress and not self.request.quiet and not self.request.json
         rows = ingestion.ensure(selected, wanted=wanted, stream=self.console.stream)
         return [rows[at] for at in range(len(selected))]

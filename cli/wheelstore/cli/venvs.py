@@ -7,13 +7,15 @@ import time
 
 from wheelstore.cli.activating import activation_command, as_typed, shell_of
 from wheelstore.cli.console import Console
-from wheelstore.cli.environments import Goal, VenvOptions, build, known_plan, link_mode, look
+from wheelstore.cli.environments import VenvOptions, build, link_mode, look, unpacked
 from wheelstore.cli.interpreters import find, memory_of, using
+from wheelstore.cli.registering import Goal, Means
 from wheelstore.materialize.manifest import manifest_content, manifest_digest
 from wheelstore.materialize.plan import make_plan, pack
 from wheelstore.store.errors import StoreError
 from wheelstore.store.index import open_index
 from wheelstore.store.layout import open_store
+from wheelstore.store.lease import Lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def run_venv(request: VenvRequest, *, started: float, environ: Mapping[str, str]
     common = request.common
     store = open_store(common.store)
     shown = as_typed(request.path, os.getcwd())
-    with open_index(store.index_path) as index:
+    with open_index(store.index_path) as index, Lease(store, index, now=time.time()) as lease:
         place = look(request.path, clear=request.clear, spared=(store.root,))
         if place.existing:
             raise EnvironmentExists(shown)
@@ -57,12 +59,15 @@ def run_venv(request: VenvRequest, *, started: float, environ: Mapping[str, str]
         if request.seed:
             from wheelstore.cli.seeding import seeded_goal
 
-            goal = seeded_goal(interpreter, stamp, request.common, store=store, index=index, environ=environ)
+            goal = seeded_goal(
+                interpreter, stamp, request.common, store=store, index=index, lease=lease, environ=environ
+            )
         else:
-            goal = empty_goal(interpreter, stamp, store=store, index=index)
+            goal = empty_goal(interpreter, stamp, store=store, index=index, lease=lease)
         options = VenvOptions(_prompt(request), request.system_site_packages, request.seed)
         mode = link_mode(store, index, "auto", place.path)
-        build(place, goal, store=store, index=index, mode=mode, now=time.time(), options=options)
+        goal = goal._replace(source="store venv")
+        build(place, goal, Means(store, index, lease, mode, time.time()), options=options)
     if common.json:
         _report(request, goal, time.perf_counter() - started)
     for name, version, _ in goal.plan.distributions:
@@ -101,14 +106,15 @@ def _prompt(request: VenvRequest) -> str | None:
     return request.prompt
 
 
-def empty_goal(interpreter: Interpreter, stamp: str, *, store: Store, index: Index) -> Goal:
+def empty_goal(interpreter: Interpreter, stamp: str, *, store: Store, index: Index, lease: Lease) -> Goal:
     """An environment in which nothing is installed."""
     content = manifest_content([], interpreter.identity)
     digest = manifest_digest(content)
-    plan = known_plan(index, digest)
+    plan = unpacked(lease.plan(digest))
     if plan is None:
         plan = make_plan([], [], [], [], directories=[interpreter.purelib, interpreter.scripts])
         if store.writable:
             with index.writing():
                 index.put_manifest(digest, content, pack(plan), now=time.time())
+                lease.hold(digest)
     return Goal(digest, plan, "", "", interpreter, stamp)

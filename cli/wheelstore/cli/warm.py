@@ -10,7 +10,7 @@ import os
 import time
 
 from wheelstore.cli.answers import LockFile, answer_key, inputs_hold
-from wheelstore.materialize.environment import marks_hold, read_state
+from wheelstore.materialize.environment import boot_id, marks_hold, read_state, settle
 from wheelstore.materialize.interpreter import InterpreterFailed, stamp
 from wheelstore.store.values import NamedTuple
 
@@ -48,6 +48,8 @@ def sync_warm(request: SyncRequest, environ: Mapping[str, str]) -> Warm | None:
         return None
     state = read_state(request.venv)
     if state is not None and _unchanged(request, state, locks):
+        if state.boot:
+            settle(request.venv, state, now=time.time())
         return Warm(packages=int(state.packages))
     return _remembered(request, locks, environ)
 
@@ -56,6 +58,7 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
     """Whether the environment is what this very question was answered with, and nobody has touched it since."""
     return (
         state.store == request.store
+        and (state.path == request.venv or state.path == os.path.realpath(request.venv))
         and (request.link_mode in ("auto", state.mode))
         and _is_python(request.python, state)
         and _is_there(state)
@@ -63,6 +66,7 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
         and marks_hold(request.venv, state.marks)
         and os.path.exists(f"{request.store}/format")
         and inputs_hold(state.inputs)
+        and state.boot in ("", boot_id())
     )
 
 
@@ -86,28 +90,31 @@ def _is_python(asked: str | None, state: State) -> bool:
 def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[str, str]) -> Warm | None:
     if not os.path.exists(f"{request.store}/index.sqlite3"):
         return None
-    from wheelstore.cli.environments import Goal, bring, known_plan, link_mode, look
+    from wheelstore.cli.environments import bring, link_mode, look, unpacked
     from wheelstore.cli.interpreters import choose, memory_of
+    from wheelstore.cli.registering import Goal, Means
     from wheelstore.store.index import open_index
     from wheelstore.store.layout import open_store
+    from wheelstore.store.lease import Lease
 
     store = open_store(request.store)
     index = open_index(store.index_path)
+    now = time.time()
     try:
-        place = look(request.venv, clear=False)
-        interpreter, its_stamp = choose(request.python, place, memory_of(store, index), environ)
-        key = answer_key(locks, identity=interpreter.identity, require_hashes=request.require_hashes)
-        answer = index.answer(key)
-        if answer is None or not inputs_hold(answer.inputs):
-            return None
-        plan = known_plan(index, answer.manifest)
-        if plan is None:
-            return None
-        goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp)
-        mode = link_mode(store, index, request.link_mode, request.venv)
-        outcome = bring(
-            place, goal, store=store, index=index, mode=mode, now=time.time(), reinstall=False, dry_run=False
-        )
+        with Lease(store, index, now=now) as lease:
+            place = look(request.venv, clear=False)
+            interpreter, its_stamp = choose(request.python, place, memory_of(store, index), environ)
+            key = answer_key(locks, identity=interpreter.identity, require_hashes=request.require_hashes)
+            answer = index.answer(key)
+            if answer is None or not inputs_hold(answer.inputs):
+                return None
+            plan = unpacked(lease.plan(answer.manifest))
+            if plan is None:
+                return None
+            source = " ".join(request.locks)
+            goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp, source)
+            mode = link_mode(store, index, request.link_mode, request.venv)
+            outcome = bring(place, goal, Means(store, index, lease, mode, now))
     finally:
         index.leave()
     return Warm(len(plan.distributions), outcome.added, outcome.removed, outcome.repaired, outcome.files)

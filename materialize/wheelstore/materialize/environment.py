@@ -10,7 +10,8 @@ import os
 from wheelstore.store.values import NamedTuple
 
 DIRECTORY = ".wheelstore"
-_MAGIC = "wheelstore-environment-1"
+_SETTLED_AFTER = 120.0  # seconds
+_MAGIC = "wheelstore-environment-2"
 
 
 class State(NamedTuple):
@@ -18,10 +19,14 @@ class State(NamedTuple):
 
     `key` names the question (lock, interpreter, options) that `manifest` was the answer to. `python` is the base
     interpreter and `stamp` what it looked like; `identity` what an environment's content depends on of it. `inputs`
-    are further files that the lock read, with digests. `marks` are the directories' times (`marks_of`).
+    are further files that the lock read, with digests. `marks` are the directories' times (`marks_of`). `path` is
+    where the environment was, and `boot` (`boot_id`) since when the machine was up: nothing forces an environment to
+    the disk, so what was made before the power went has to be looked at again. It is empty once there was time enough.
     """
 
     id: str
+    path: str
+    boot: str
     store: str
     manifest: str
     key: str
@@ -79,3 +84,27 @@ def marks_hold(environment: str, marks: str) -> bool:
     """Whether the directories of `marks` (from `marks_of`) have the times they had."""
     directories = tuple(word.rpartition("=")[0] for word in marks.split(" "))
     return marks_of(environment, directories) == marks
+
+
+def boot_id() -> str:
+    """A word that is the same until the machine starts again; empty where there is none to be had."""
+    try:
+        descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        return os.read(descriptor, 64).decode("ascii", "replace").strip()
+    finally:
+        os.close(descriptor)
+
+
+def settle(environment: str, state: State, *, now: float) -> None:
+    """Note that an environment is on the disk, after a time in which every system has written it there by itself.
+
+    Linux writes what is older than 30 s (``vm.dirty_expire_centisecs``), looking every 5 s.
+    """
+    try:
+        if now - os.stat(f"{environment}/{DIRECTORY}/state").st_mtime > _SETTLED_AFTER:
+            write_state(environment, state._replace(boot=""))
+    except OSError:  # not ours to write to
+        return

@@ -41,6 +41,19 @@ class Claims:
         os.close(self._descriptor)
 
 
+def try_claim(path: str, wheel: str) -> int:
+    """Claim one wheel if nobody else does: a descriptor that holds the claim until it is closed, or -1."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        if _lock(descriptor, int(wheel[:14], 16), wait=False):
+            return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return -1
+
+
 if sys.platform == "win32":
     import msvcrt
 

@@ -387,6 +387,17 @@ class Index:
             row,
         )
 
+    def supplant(self, path: str, identifier: str) -> None:
+        """Forget the environments that were at `path` before the one with `identifier`; inside `writing`."""
+        supplanted = "DELETE FROM environments WHERE path = ? AND id <> ? RETURNING id"
+        gone = self._connection.execute(supplanted, (path, identifier)).fetchall()
+        self._connection.executemany("DELETE FROM generations WHERE environment = ?", gone)
+
+    def last_generation(self, environment: str) -> int:
+        """The highest number in an environment's history; 0 if it has none."""
+        rows = self._rows("SELECT coalesce(max(number), 0) FROM generations WHERE environment = ?", (environment,))
+        return int(rows[0][0])
+
     def forget(self, identifier: str) -> None:
         """Count an environment as a root no more, with all that it was before; inside `writing`."""
         self._connection.execute("DELETE FROM environments WHERE id = ?", (identifier,))

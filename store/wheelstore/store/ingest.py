@@ -2,7 +2,7 @@
 
 Ingest has two halves, so that nothing becomes visible before everything was found good: `stage` (in worker
 processes) unpacks a wheel whose sha256 is already known to be right into a directory below ``tmp/``;
-`publish` renames the staged files to their blobs' names. The index row comes after both (`Index.add_wheels`).
+`publish` renames the staged files to their blobs' names, in the transaction that adds the row (`Index.add_wheels`).
 
 Hot path, measured on jupyter's 96 wheels (12,300 files, 203 MB): per file one read, inflate (isal: 0.29 s for
 all, zlib 0.57 s), CRC, SHA-256 (0.13 s), BLAKE3 (0.08 s), then four system calls if the blob is new. Files are
@@ -24,7 +24,8 @@ from isal import isal_zlib
 from wheelstore.store.archive import Entry, Limits, read_archive
 from wheelstore.store.blobs import blob_mtime, blob_name
 from wheelstore.store.filelist import StoredFile, pack, unpack
-from wheelstore.store.index import WheelRow
+from wheelstore.store.index import Index, WheelRow
+from wheelstore.store.layout import Store
 from wheelstore.store.refusal import BadWheel, Rule, naming
 from wheelstore.store.wheel import WheelContents, check_recorded, check_wheel
 
@@ -79,11 +80,29 @@ def stage(blobs: str, operation: str, wheel: WheelFile, limits: Limits) -> Wheel
     )
 
 
-def publish(blobs: str, operation: str, wheel: WheelFile) -> None:
-    """Give the staged files of `wheel` their blobs' names. A blob that appeared meanwhile is replaced by its equal."""
+def publish(blobs: str, operation: str, wheel: WheelFile) -> set[str]:
+    """Give the staged files of `wheel` their blobs' names; these names, without the slash.
+
+    While the index's write lock is held, since it decides together with the rows what there is (see `lacking`). A
+    blob that appeared meanwhile is replaced by its equal.
+    """
     staging = staging_directory(operation, wheel)
-    for name in os.listdir(staging):
+    names = os.listdir(staging)
+    for name in names:
         _replace(f"{staging}/{name}", f"{blobs}/{name[:2]}/{name[2:]}")
+    os.rmdir(staging)
+    return set(names)
+
+
+def lacking(index: Index, blobs: str, row: WheelRow, published: set[str]) -> bool:
+    """Whether `blobs` lacks a file of a wheel that was there when it was unpacked; inside `Index.writing`.
+
+    A file was not staged because it was present, and may have been collected since. What has no row and is there all
+    the same was left by a process that was killed between its two; it is as good.
+    """
+    relied_on = {key: size for key, size in blobs_of(row) if blob_name(key).replace("/", "") not in published}
+    known = index.known_blobs(relied_on)
+    return not all(key in known or _present(f"{blobs}/{blob_name(key)}", key, size) for key, size in relied_on.items())
 
 
 def blobs_of(row: WheelRow) -> list[tuple[bytes, int]]:
@@ -91,14 +110,40 @@ def blobs_of(row: WheelRow) -> list[tuple[bytes, int]]:
     return [(file.key, file.size) for file in unpack(row.files) if file.size]
 
 
-def put_blob(blobs: str, tmp: str, data: bytes) -> bytes:
-    """Store one small file that was made here rather than found in a wheel; its key."""
-    key = blake3(data).digest()
-    if data and not _present(f"{blobs}/{blob_name(key)}", key, len(data)):
-        temporary = f"{tmp}/{key.hex()}.{os.getpid()}-{os.urandom(4).hex()}"
-        _write(temporary, key, data)
-        _replace(temporary, f"{blobs}/{blob_name(key)}")
-    return key
+class Generated:
+    """Small files that are made here rather than found in wheels; kept in memory until `publish`."""
+
+    def __init__(self, store: Store, directory: str) -> None:
+        self._blobs, self._directory = store.blobs, directory
+        self._contents: dict[bytes, bytes] = {}
+
+    def put(self, data: bytes) -> bytes:
+        """Take one file; its key."""
+        key = blake3(data).digest()
+        if data:
+            self._contents[key] = data
+        return key
+
+    def stage(self) -> None:
+        """Write those that the store does not have, which may take its time."""
+        os.makedirs(self._directory, 0o700, exist_ok=True)
+        for key, data in self._contents.items():
+            if not _present(f"{self._blobs}/{blob_name(key)}", key, len(data)):
+                _write(self._staged(key), key, data)
+
+    def publish(self) -> bytes:
+        """Give them their blobs' names, inside `Index.writing`; their list, packed, for `Index.put_manifest`."""
+        for key, data in self._contents.items():
+            blob, staged = f"{self._blobs}/{blob_name(key)}", self._staged(key)
+            if os.path.exists(staged):
+                _replace(staged, blob)
+            elif not _present(blob, key, len(data)):  # collected meanwhile
+                _write(staged, key, data)
+                _replace(staged, blob)
+        return pack(StoredFile("", key, len(data)) for key, data in self._contents.items())
+
+    def _staged(self, key: bytes) -> str:
+        return f"{self._directory}/generated-{key.hex()}"
 
 
 def _replace(temporary: str, blob: str) -> None:

@@ -21,7 +21,7 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 
 class Lease:
-    """A context in which nothing of what it protects is collected; it protects nothing at first.
+    """A context in which nothing of what it protects is collected; at first it protects nothing and costs nothing.
 
     In a store that is not ours it does nothing: its owner does not see us, so what is copied from it may go meanwhile.
 
@@ -29,23 +29,25 @@ class Lease:
         OSError, IndexUnusable: it cannot be taken.
     """
 
-    __slots__ = ("_descriptor", "_index", "_now", "_store", "_written", "id")
+    __slots__ = ("_descriptor", "_id", "_index", "_now", "_store", "_used", "_written")
 
     def __init__(self, store: Store, index: Index, *, now: float) -> None:
         self._store, self._index, self._now = store, index, now
-        self.id = ""
+        self._id = ""
         self._descriptor = -1
-        self._written = False
+        self._written = self._used = False
 
     def __enter__(self) -> Lease:
-        if self._store.writable:
-            self.id, self._descriptor = _lock_new(self._store)
         return self
 
     def __exit__(self, *exception: object) -> None:
         if self._descriptor < 0:
             return
         try:
+            if self._used:
+                from shutil import rmtree
+
+                rmtree(self.directory, ignore_errors=True)
             if self._written:
                 with self._index.writing():
                     self.drop()
@@ -64,8 +66,16 @@ class Lease:
         self._descriptor = -1
 
     @property
+    def id(self) -> str:
+        """The name of its file and of its row; from here on there is the file."""
+        if not self._id:
+            self._id, self._descriptor = _lock_new(self._store)
+        return self._id
+
+    @property
     def directory(self) -> str:
-        """Where the operation may keep unfinished things; made by whoever needs it, gone with the lease or after it."""
+        """Where the operation may keep unfinished things; made by whoever needs it, removed with the lease."""
+        self._used = True
         return f"{self._store.tmp}/op-{self.id}"
 
     def plan(self, manifest: str) -> bytes | None:
@@ -75,9 +85,13 @@ class Lease:
         with self._index.writing():
             plan = self._index.manifest(manifest)
             if plan is not None:
-                self._index.lease_manifest(self.id, manifest, now=self._now)
-                self._written = True
+                self.hold(manifest)
         return plan
+
+    def hold(self, manifest: str) -> None:
+        """Protect a manifest that was made just now; inside `writing`."""
+        self._index.lease_manifest(self.id, manifest, now=self._now)
+        self._written = True
 
     def wheels(self, sha256s: Iterable[str]) -> dict[str, WheelRow]:
         """Protect wheels, also those that are yet to come; the rows of those that are there."""
@@ -90,8 +104,8 @@ class Lease:
             return self._index.wheels(wanted)
 
 
-def is_alive(store: Store, identifier: str) -> bool:
-    """Whether the operation that took the lease is still under way; the file of one that is not is removed."""
+def is_alive(store: Store, identifier: str, *, tidy: bool = True) -> bool:
+    """Whether the operation that took the lease is still under way; to `tidy` is to remove the file of one that is not."""
     path = _path(store, identifier)
     try:
         descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
@@ -100,7 +114,8 @@ def is_alive(store: Store, identifier: str) -> bool:
     try:
         if not _try_lock(descriptor):
             return True
-        _remove(path)
+        if tidy:
+            _remove(path)
         return False
     finally:
         os.close(descriptor)

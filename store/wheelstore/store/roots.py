@@ -7,7 +7,7 @@ import os
 
 from wheelstore.store.index import EnvironmentRow
 from wheelstore.store.layout import Store
-from wheelstore.store.tokens import IN_ENVIRONMENT
+from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of
 
 
 class Presence(enum.Enum):
@@ -39,15 +39,6 @@ def look(store: Store, row: EnvironmentRow) -> Presence:
     except OSError:
         return Presence.UNREADABLE
     return Presence.MISSING
-
-
-def filesystem_of(path: str) -> str:
-    """A word for the filesystem that `path` (which exists) is on, which stays the same over a reboot where it can."""
-    if hasattr(os, "statvfs"):
-        identity = os.statvfs(path).f_fsid
-        if identity:
-            return f"fsid {identity}"
-    return f"device {os.stat(path).st_dev}"
 
 
 def _token_id(environment: str) -> str | None:

@@ -55,6 +55,15 @@ def drop_token(store: Store, identifier: str) -> None:
         return
 
 
+def filesystem_of(path: str) -> str:
+    """A word for the filesystem that `path` (which exists) is on, which stays the same over a reboot where it can."""
+    if hasattr(os, "statvfs"):
+        identity = os.statvfs(path).f_fsid
+        if identity:
+            return f"fsid {identity}"
+    return f"device {os.stat(path).st_dev}"
+
+
 def _write(path: str, content: bytes) -> None:
     descriptor = os.open(path, _FLAGS, 0o600)
     try:

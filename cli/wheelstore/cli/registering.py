@@ -1,0 +1,156 @@
+"""What is kept of an environment that was made or changed: its state, its token, its row, its history.
+
+The row comes before the environment is in its place, because it is what keeps gc from what the environment needs: a
+process that is killed between the two leaves a row too many, which gc recognises, and never an environment too many.
+On the warm path.
+"""
+
+from __future__ import annotations
+
+import os
+
+from wheelstore.materialize.environment import State, boot_id, marks_of, write_state
+from wheelstore.store.index import EnvironmentRow, Generation
+from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, make_token
+from wheelstore.store.values import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wheelstore.materialize.interpreter import Interpreter
+    from wheelstore.materialize.link import Mode
+    from wheelstore.materialize.plan import Plan
+    from wheelstore.store.index import Index
+    from wheelstore.store.layout import Store
+    from wheelstore.store.lease import Lease
+
+
+class Place(NamedTuple):
+    """Where an environment is or will be: `existing` is false for a path that is free (or an empty directory)."""
+
+    path: str
+    existing: bool
+    state: State | None
+
+
+class Goal(NamedTuple):
+    """What an environment is to become, and the question that this is the answer to.
+
+    `source` says for people where it comes from (locks, or a command); `generation` is the number of the one in the
+    environment's history that this is, or 0 for a new one.
+    """
+
+    manifest: str
+    plan: Plan
+    key: str
+    inputs: str
+    interpreter: Interpreter
+    stamp: str
+    source: str = ""
+    generation: int = 0
+
+
+class Means:
+    """What an operation on environments works with; `now` is in seconds since the epoch."""
+
+    __slots__ = ("index", "lease", "mode", "now", "store")
+
+    def __init__(self, store: Store, index: Index, lease: Lease, mode: Mode, now: float) -> None:
+        self.store, self.index, self.lease, self.mode, self.now = store, index, lease, mode, now
+
+
+def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
+    """Keep that the environment in `directory`, which is or will be at `place`, has become `goal`; its id.
+
+    Raises:
+        OSError, IndexUnusable: that cannot be written; the environment's state does not hold then.
+    """
+    store, index = means.store, means.index
+    identifier = _identifier(place, index) if store.writable else ""
+    identifier = identifier or os.urandom(8).hex()
+    interpreter = goal.interpreter
+    os.makedirs(f"{directory}/.wheelstore", exist_ok=True)
+    if store.writable:
+        make_token(store, identifier, place.path, root=directory)
+        with index.writing():
+            number = goal.generation or _number(index, identifier, goal)
+            index.put_environment(
+                EnvironmentRow(
+                    id=identifier,
+                    path=place.path,
+                    manifest=goal.manifest,
+                    mode=means.mode,
+                    python=interpreter.version,
+                    created=means.now,
+                    synced=means.now,
+                    filesystem=filesystem_of(directory),
+                    generation=number,
+                )
+            )
+            index.put_generation(
+                Generation(
+                    environment=identifier,
+                    number=number,
+                    manifest=goal.manifest,
+                    key=goal.key,
+                    inputs=goal.inputs,
+                    interpreter=interpreter.executable,
+                    python=interpreter.version,
+                    source=goal.source,
+                    synced=means.now,
+                )
+            )
+            index.use_manifest(goal.manifest, now=means.now)
+            if place.existing:
+                index.supplant(place.path, identifier)
+                means.lease.drop()
+    sites = dict.fromkeys((interpreter.purelib, interpreter.platlib, interpreter.scripts))
+    write_state(
+        directory,
+        State(
+            id=identifier,
+            path=place.path,
+            boot=boot_id(),
+            store=store.root,
+            manifest=goal.manifest,
+            key=goal.key,
+            mode=means.mode,
+            python=interpreter.executable,
+            stamp=goal.stamp,
+            identity=interpreter.identity,
+            version=interpreter.version,
+            inputs=goal.inputs,
+            packages=str(len(goal.plan.distributions)),
+            marks=marks_of(directory, tuple(sites)),
+        ),
+    )
+    return identifier
+
+
+def in_place(place: Place, identifier: str, means: Means) -> None:
+    """Note that a new environment has come to its place, so that what was there before is no root any more."""
+    if means.store.writable:
+        with means.index.writing():
+            means.index.supplant(place.path, identifier)
+            means.lease.drop()
+
+
+def _identifier(place: Place, index: Index) -> str:
+    """The id that an environment had and keeps; empty for a new one, and for a copy of one that is still there."""
+    if place.state is None:
+        return ""
+    row = index.environment(place.state.id)
+    if row is None or row.path == place.path:
+        return place.state.id
+    try:
+        with open(f"{row.path}/{IN_ENVIRONMENT}", "rb") as stream:
+            return "" if stream.readline().strip() == row.id.encode() else row.id
+    except OSError:  # it was moved here from there
+        return row.id
+
+
+def _number(index: Index, identifier: str, goal: Goal) -> int:
+    """The generation that an environment comes to: its current one if that has the same manifest, else a new one."""
+    row = index.environment(identifier)
+    if row is not None and row.manifest == goal.manifest:
+        return row.generation
+    return index.last_generation(identifier) + 1
