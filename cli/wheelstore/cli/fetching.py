@@ -25,6 +25,7 @@ from wheelstore.resolve.pins import IndexSource
 from wheelstore.resolve.selection import Selected
 from wheelstore.store.archive import DEFAULT_LIMITS
 from wheelstore.store.claims import Claims
+from wheelstore.store.durable import flush
 from wheelstore.store.errors import StoreError
 from wheelstore.store.index import Index, WheelRow
 from wheelstore.store.ingest import WheelFile, blobs_of, lacking, publish, stage
@@ -160,6 +161,7 @@ class _Operation:
         sizes = [one.size for one in missing.values()]
         self.progress.expect(len(missing), None if None in sizes else sum(size or 0 for size in sizes))
         staged = self._stage_all(missing)
+        flush(self.directory)
         self.means.lease.wheels([wheel.sha256 for wheel, _ in staged.values()])
         left = list(staged.values())
         while left:
@@ -176,7 +178,10 @@ class _Operation:
             again += self._publish_batch(batch)
         blobs, limits = self.means.store.blobs, DEFAULT_LIMITS
         futures = [(wheel, self.workers.submit(stage, blobs, self.directory, wheel, limits)) for wheel in again]
-        return [(wheel, _result(wheel, future)) for wheel, future in futures]
+        restaged = [(wheel, _result(wheel, future)) for wheel, future in futures]
+        if restaged:
+            flush(self.directory)
+        return restaged
 
     def _publish_batch(self, batch: Sequence[tuple[WheelFile, WheelRow]]) -> list[WheelFile]:
         """Files and rows in one transaction; the wheels that have to be staged anew."""

@@ -23,6 +23,7 @@ from isal import isal_zlib
 
 from wheelstore.store.archive import Entry, Limits, read_archive
 from wheelstore.store.blobs import blob_mtime, blob_name
+from wheelstore.store.durable import flush
 from wheelstore.store.filelist import StoredFile, pack, unpack
 from wheelstore.store.index import Index, WheelRow
 from wheelstore.store.layout import Store
@@ -125,11 +126,17 @@ class Generated:
         return key
 
     def stage(self) -> None:
-        """Write those that the store does not have, which may take its time."""
-        os.makedirs(self._directory, 0o700, exist_ok=True)
-        for key, data in self._contents.items():
-            if not _present(f"{self._blobs}/{blob_name(key)}", key, len(data)):
+        """Write those that the store does not have, all the way to the disk, which may take its time."""
+        missing = [
+            (key, data)
+            for key, data in self._contents.items()
+            if not _present(f"{self._blobs}/{blob_name(key)}", key, len(data))
+        ]
+        if missing:
+            os.makedirs(self._directory, 0o700, exist_ok=True)
+            for key, data in missing:
                 _write(self._staged(key), key, data)
+            flush(self._directory)
 
     def publish(self) -> bytes:
         """Give them their blobs' names, inside `Index.writing`; their list, packed, for `Index.put_manifest`."""
@@ -138,6 +145,7 @@ class Generated:
             if os.path.exists(staged):
                 _replace(staged, blob)
             elif not _present(blob, key, len(data)):  # collected meanwhile
+                os.makedirs(self._directory, 0o700, exist_ok=True)
                 _write(staged, key, data)
                 _replace(staged, blob)
         return pack(StoredFile("", key, len(data)) for key, data in self._contents.items())

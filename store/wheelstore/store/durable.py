@@ -1,0 +1,37 @@
+"""What was written is on the disk: asked for where a promise outlives a power cut, and nowhere else.
+
+Blobs are, before any row of the index speaks of them; an index row is a promise, and a file that came back empty after
+a power cut would have a blob's name and time. One `syncfs` for all files of an operation: 170 ms after 11,000 files of
+200 MB, where an `fsync` for each takes 1 ms. Environments are not: see `materialize.environment.State.boot`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def flush(directory: str) -> None:
+    """Wait until everything that was written to the filesystem of `directory` is on its disk.
+
+    Raises:
+        OSError: the kernel could not write it.
+    """
+    if sys.platform.startswith("linux"):
+        _syncfs(directory)
+    elif hasattr(os, "sync"):
+        os.sync()
+
+
+def _syncfs(directory: str) -> None:
+    """syncfs(2), which Python does not have."""
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if library.syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), directory)
+    finally:
+        os.close(descriptor)
