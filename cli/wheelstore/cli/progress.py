@@ -17,8 +17,8 @@ class Progress(Protocol):
     def advance(self, size: int) -> None:
         """So many bytes came."""
 
-    def unpacked(self) -> None:
-        """One file was unpacked."""
+    def unpacked(self, count: int = 1) -> None:
+        """One more, or so many more, are done."""
 
 
 class Silent:
@@ -30,18 +30,19 @@ class Silent:
     def advance(self, size: int) -> None:
         """Say nothing."""
 
-    def unpacked(self) -> None:
+    def unpacked(self, count: int = 1) -> None:
         """Say nothing."""
 
 
 class Bar:
-    """A rich bar of bytes, with the count of unpacked wheels; it vanishes when it is done."""
+    """A rich bar of bytes, with the count of what is done, as in "Fetching wheels 3/4"; it vanishes in the end."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, doing: str = "Fetching wheels") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
         self._lock = threading.Lock()
+        self._doing = doing
         self._count = self._done = 0
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -51,7 +52,7 @@ class Bar:
             console=Console(file=stream),
             transient=True,
         )
-        self._task = self._bar.add_task("Fetching", total=None, visible=False)
+        self._task = self._bar.add_task(doing, total=None, visible=False)
 
     def expect(self, count: int, size: int | None) -> None:
         """Show the bar."""
@@ -62,14 +63,14 @@ class Bar:
         """Move the bar."""
         self._bar.advance(self._task, size)
 
-    def unpacked(self) -> None:
-        """Count a wheel."""
+    def unpacked(self, count: int = 1) -> None:
+        """Count what is done."""
         with self._lock:
-            self._done += 1
+            self._done += count
         self._bar.update(self._task, description=self._words())
 
     def _words(self) -> str:
-        return f"Fetching wheels {self._done}/{self._count}"
+        return f"{self._doing} {self._done}/{self._count}"
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -79,11 +80,11 @@ class Bar:
 
 
 @contextmanager
-def progress_on(stream: TextIO, *, wanted: bool) -> Iterator[Progress]:
+def progress_on(stream: TextIO, *, wanted: bool, doing: str = "Fetching wheels") -> Iterator[Progress]:
     """The bar if `wanted` and `stream` is a terminal; rich is imported only then."""
     if not (wanted and stream.isatty()):
         yield Silent()
         return
-    bar = Bar(stream)
+    bar = Bar(stream, doing)
     with bar.shown():
         yield bar

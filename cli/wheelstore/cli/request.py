@@ -92,6 +92,14 @@ class AddRequest(NamedTuple):
     require_hashes: bool = False
 
 
+class VerifyRequest(NamedTuple):
+    """The options of `store verify`; without `names` of projects it is about the whole store."""
+
+    names: tuple[str, ...]
+    common: Common
+    repair: bool = False
+
+
 _Switches = dict[str, tuple[str, object]]
 _Values = dict[str, str]
 

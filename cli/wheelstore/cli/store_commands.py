@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from wheelstore.cli.options import common_options, python_option, request_options, started, take_common
-from wheelstore.cli.request import AddRequest, Common
+from wheelstore.cli.request import AddRequest, Common, VerifyRequest
 
 
 @click.command()
@@ -45,3 +45,16 @@ def path(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401
     from wheelstore.cli.listing import show_path
 
     show_path(common.store, as_json=bool(common.get("as_json")))
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("--repair", is_flag=True, help="Get back what is damaged, and put environments right.")
+@common_options
+@click.pass_context
+def verify(context: click.Context, /, names: tuple[str, ...], repair: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Hash every file of the store, or those of the projects NAME, and report what is not as it should be."""
+    common = Common(**request_options(take_common(context, options)))
+    from wheelstore.cli.verifying import run_verify
+
+    run_verify(VerifyRequest(names=names, common=common, repair=repair), started=started(context))

@@ -216,6 +216,18 @@ class Index:
         except sqlite3.Error as error:
             raise IndexUnusable(self.path, error) from error
 
+    def many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Carry out a statement of a sibling module for each of `rows`; inside a transaction."""
+        try:
+            self._connection.executemany(statement, rows)
+        except sqlite3.Error as error:
+            raise IndexUnusable(self.path, error) from error
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a transaction is open."""
+        return bool(self._connection.in_transaction)
+
     # Wheels and blobs
 
     def wheels(self, sha256s: Sequence[str]) -> dict[str, WheelRow]:
