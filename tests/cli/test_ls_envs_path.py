@@ -2,53 +2,17 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import shutil
 import subprocess
-import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from support.commands import store_script
 from support.front_door import FrontDoor, call_store
-from support.interpreters import facts_of
+from support.terminals import on_a_terminal, plain
 from support.universe import Universe
 from support.wheels import make_wheel, sha256_of
-
-FACTS = facts_of(sys.executable)
-
-
-def on_a_terminal(*words: str, **variables: str) -> str:
-    """What the command shows on a terminal that takes its output and errors."""
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [store_script(), *words],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env={**os.environ, "TERM": "xterm", **variables},
-    )
-    os.close(follower)
-    shown = b""
-    while True:
-        try:
-            part = os.read(leader, 1 << 16)
-        except OSError:  # how Linux says that the other side is closed
-            part = b""
-        if not part:
-            break
-        shown += part
-    os.close(leader)
-    assert process.wait() == 0, shown
-    return shown.decode().replace("\r\n", "\n")
-
-
-def plain(text: str) -> str:
-    return re.sub(r"\x1b\[[\d;]*m", "", text)
-
 
 # ls
 
@@ -116,75 +80,6 @@ def test_a_terminal_shows_wheels_in_columns(full_store: Path) -> None:
     assert on_a_terminal("ls", NO_COLOR="1") == plain(shown)
 
 
-# envs
-
-
-def test_environments_are_listed_with_what_became_of_them(
-    store: FrontDoor, universe: Universe, full_store: Path, work: Path
-) -> None:
-    lock = universe.lock(work / "lock.txt", "alpha==1.0", "beta==1.0", hashed=False)
-    options = ["--no-index", "-f", universe.directory]
-    for name, mode in (("a b", "copy"), ("c", "hardlink"), ("d", "hardlink")):
-        assert store("sync", lock, "--venv", name, "--link-mode", mode, *options).status == 0
-    assert store("venv", "e").status == 0
-    assert store("venv", "f").status == 0
-    assert store("venv", "f", "--clear", "--store", "other").status == 0
-    shutil.rmtree(work / "c")
-    shutil.rmtree(work / "d")
-    subprocess.run([FACTS.executable, "-m", "venv", "--without-pip", work / "d"], check=True)
-    rows = [line.split("\t") for line in store("envs").stdout.splitlines()]
-    version = FACTS.version
-    assert [[*row[:4], row[5]] for row in rows] == [
-        [str(work / "a b"), version, "2", "copy", ""],
-        [str(work / "c"), version, "2", "hardlink", "missing"],
-        [str(work / "d"), version, "2", "hardlink", "missing"],
-        [str(work / "e"), version, "0", "hardlink", ""],
-        [str(work / "f"), version, "0", "hardlink", "missing"],
-    ]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", rows[0][4])
-    listed = json.loads(store("envs", "--json").stdout)
-    assert [one["exists"] for one in listed] == [True, False, False, True, False]
-    assert listed[0]["packages"] == 2
-    assert listed[0].keys() == {"path", "python", "packages", "mode", "created", "synced", "manifest", "exists"}
-
-
-def test_an_environment_made_anew_is_listed_once(store: FrontDoor, full_store: Path) -> None:
-    for _ in range(2):
-        assert store("venv", "--clear").status == 0
-    assert len(store("envs").stdout.splitlines()) == 1
-
-
-def test_a_sync_is_the_last_one(
-    store: FrontDoor, universe: Universe, full_store: Path, work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now - 5000)
-    assert store("venv").status == 0
-    monkeypatch.setattr(time, "time", lambda: now)
-    lock = universe.lock(work / "lock.txt", "alpha==1.0", hashed=False)
-    assert store("sync", lock, "--no-index", "-f", universe.directory).status == 0
-    (one,) = json.loads(store("envs", "--json").stdout)
-    made, synced = (datetime.fromisoformat(one[name]).timestamp() for name in ("created", "synced"))
-    assert (made, synced) == (int(now - 5000), int(now))
-
-
-def test_a_terminal_shows_environments_in_columns(store: FrontDoor, full_store: Path, work: Path) -> None:
-    store("venv")
-    store("venv", "other")
-    shutil.rmtree(work / "other")
-    head, first, second = plain(on_a_terminal("envs", TZ="UTC")).splitlines()
-    assert head.split() == ["PATH", "PYTHON", "PACKAGES", "MODE", "LAST", "SYNC"]
-    assert re.fullmatch(rf"{work}/\.venv  +{FACTS.version}  +0  hardlink  \d{{4}}-\d\d-\d\d \d\d:\d\d", first)
-    assert second.endswith("  missing")
-    assert head.index("LAST SYNC") == first.index(time.strftime("%Y-", time.gmtime()))
-
-
-def test_no_environments(store: FrontDoor, full_store: Path) -> None:
-    ran = store("envs")
-    assert (ran.status, ran.stdout, ran.stderr) == (0, "", f"No environments in {full_store}\n")
-    assert store("envs", "--json").stdout == "[]\n"
-
-
 # path, and stores that are not there
 
 
@@ -202,7 +97,11 @@ def test_a_path_that_is_no_text_is_printed_as_it_is(tmp_path: Path) -> None:
     assert done.stdout == os.fsencode(tmp_path / "work") + b"/caf\xe9\n"
 
 
-@pytest.mark.parametrize("words", [["ls"], ["ls", "--json"], ["envs"], ["path"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [["ls"], ["ls", "--json"], ["envs"], ["envs", "--history"], ["du"], ["du", "--wheels", "--json"], ["path"]],
+    ids=" ".join,
+)
 def test_looking_makes_no_store(store: FrontDoor, tmp_path: Path, words: list[str]) -> None:
     assert store(*words).status == 0
     assert not (tmp_path / "store").exists()

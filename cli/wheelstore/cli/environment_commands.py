@@ -65,11 +65,30 @@ def venv(context: click.Context, /, path: str, **options: Any) -> None:  # noqa:
 
 
 @click.command()
+@click.argument("path", required=False, metavar="[PATH|ID]")
+@click.option("--history", is_flag=True, help="List their generations: when, from what, and what changed.")
 @common_options
 @click.pass_context
-def envs(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401
-    """List the environments that the store knows."""
+def envs(context: click.Context, /, path: str | None, *, history: bool, **options: Any) -> None:  # noqa: ANN401
+    """List the environments that the store knows, or the one at PATH."""
     common = take_common(context, options)
-    from wheelstore.cli.listing import list_environments
+    from wheelstore.cli.surveying import list_environments
 
-    list_environments(common.store, as_json=bool(common.get("as_json")), quiet=common.get("quiet", 0))
+    as_json, quiet = bool(common.get("as_json")), common.get("quiet", 0)
+    list_environments(common.store, path, history=history, as_json=as_json, quiet=quiet)
+
+
+@click.command()
+@click.argument("environments", nargs=-1, required=True, metavar="PATH|ID...")
+@common_options
+@click.pass_context
+def forget(context: click.Context, /, environments: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+    """Keep nothing in the store for these environments any more.
+
+    Their files stay, and so does what other environments use.
+    """
+    common = take_common(context, options)
+    from wheelstore.cli.forgetting import forget_environments
+
+    as_json, quiet = bool(common.get("as_json")), common.get("quiet", 0)
+    forget_environments(common.store, environments, as_json=as_json, quiet=quiet)

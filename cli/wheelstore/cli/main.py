@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from wheelstore.cli.console import explain, fail
-from wheelstore.cli.environment_commands import envs, sync, venv
+from wheelstore.cli.environment_commands import envs, forget, sync, venv
 from wheelstore.cli.front import interrupted
 from wheelstore.cli.options import CommonWords, common_options
-from wheelstore.cli.store_commands import add, ls, path, verify
+from wheelstore.cli.store_commands import add, du, ls, path, verify, why
 from wheelstore.store.version import VERSION
 
 
@@ -46,8 +46,8 @@ def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - cl
 
 
 for command in (
-    *(sync, venv, envs),
-    *(add, ls, path, verify),
+    *(sync, venv, envs, forget),
+    *(add, ls, path, why, du, verify),
 ):
     cli.add_command(command)
 

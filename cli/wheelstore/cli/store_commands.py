@@ -48,6 +48,30 @@ def path(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401
 
 
 @click.command()
+@click.argument("name", metavar="NAME[==VERSION]")
+@common_options
+@click.pass_context
+def why(context: click.Context, /, name: str, **options: Any) -> None:  # noqa: ANN401
+    """Say which environments keep the wheels of NAME in the store, and where these came from."""
+    common = take_common(context, options)
+    from wheelstore.cli.explaining import explain_wheels
+
+    explain_wheels(common.store, name, as_json=bool(common.get("as_json")))
+
+
+@click.command()
+@click.option("--wheels", is_flag=True, help="List the wheels instead, the largest first.")
+@common_options
+@click.pass_context
+def du(context: click.Context, /, *, wheels: bool, **options: Any) -> None:  # noqa: ANN401
+    """Say how large environments and store are, what sharing saves, and what gc would free."""
+    common = take_common(context, options)
+    from wheelstore.cli.measuring import show_usage
+
+    show_usage(common.store, wheels=wheels, as_json=bool(common.get("as_json")), quiet=common.get("quiet", 0))
+
+
+@click.command()
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--repair", is_flag=True, help="Get back what is damaged, and put environments right.")
 @common_options

@@ -1,0 +1,115 @@
+"""`store du`: how large everything is, what sharing saves, and what would go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wheelstore.cli.console import Console, write_json
+from wheelstore.cli.summary import size_text
+from wheelstore.cli.tables import for_people, is_store, write_lines, write_table
+from wheelstore.store.index import open_index
+from wheelstore.store.index_reports import WheelUse, wheel_uses
+from wheelstore.store.layout import open_store
+from wheelstore.store.usage import Totals, Usage, measure
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All that there is to tell, in bytes; `freed` is what gc would free."""
+
+    usages: Sequence[Usage]
+    totals: Totals
+    freed: int
+
+    @property
+    def apparent(self) -> int:
+        """The size of all environments, if each had files of its own."""
+        return sum(usage.apparent for usage in self.usages)
+
+    @property
+    def saved(self) -> int:
+        """What the environments would take more without the store: copies take their space all the same."""
+        copied = sum(usage.apparent for usage in self.usages if usage.environment.mode == "copy")
+        return max(0, self.apparent - copied - self.totals.used)
+
+
+def show_usage(root: str, *, wheels: bool, as_json: bool, quiet: int) -> None:
+    """Print the usage of every environment and of the store; with `wheels` of every wheel instead."""
+    if not is_store(root):
+        if as_json:
+            write_json([] if wheels else _as_json(Measured((), Totals(0, 0, 0), 0)))
+        else:
+            Console(quiet=quiet).say(f"There is no store at {root}")
+        return
+    store = open_store(root)
+    with open_index(store.index_path) as index:
+        if wheels:
+            _show_wheels(wheel_uses(index), as_json=as_json)
+            return
+        usages, totals = measure(index)
+        measured = Measured(usages, totals, max(0, totals.stored - totals.used))
+    if as_json:
+        write_json(_as_json(measured))
+    elif for_people():
+        _show(measured)
+    else:
+        _write(measured)
+
+
+def _show_wheels(uses: Sequence[WheelUse], *, as_json: bool) -> None:
+    if as_json:
+        write_json([use._asdict() for use in uses])
+    elif for_people():
+        rows = [(one.name, one.version, one.filename, size_text(one.unpacked), str(one.environments)) for one in uses]
+        write_table(("NAME", "VERSION", "FILENAME", "UNPACKED", "ENVIRONMENTS"), rows, right=(3, 4))
+    else:
+        write_lines([(one.name, one.version, one.filename, one.unpacked, one.environments) for one in uses])
+
+
+def _as_json(measured: Measured) -> dict[str, object]:
+    return {
+        "apparent": measured.apparent,
+        "stored": measured.totals.stored,
+        "blobs": measured.totals.blobs,
+        "saved": measured.saved,
+        "freed_by_gc": measured.freed,
+        "environments": [
+            {
+                "path": usage.environment.path,
+                "id": usage.environment.id,
+                "mode": usage.environment.mode,
+                "apparent": usage.apparent,
+                "shared": usage.shared,
+                "unique": usage.unique,
+                "earlier": usage.earlier,
+            }
+            for usage in measured.usages
+        ],
+    }
+
+
+def _totals(measured: Measured) -> list[tuple[str, int]]:
+    return [
+        ("environments", measured.apparent),
+        ("store", measured.totals.stored),
+        ("saved by sharing", measured.saved),
+        ("gc would free", measured.freed),
+    ]
+
+
+def _show(measured: Measured) -> None:
+    if measured.usages:
+        rows = [
+            (usage.environment.path, *(size_text(size) for size in usage[1:]))  # the row, then sizes
+            for usage in measured.usages
+        ]
+        write_table(("PATH", "SIZE", "SHARED", "UNIQUE", "EARLIER"), rows, right=(1, 2, 3, 4))
+    rows = [(name, size_text(size)) for name, size in _totals(measured)]
+    write_table(("TOTAL", ""), rows, right=(1,))
+
+
+def _write(measured: Measured) -> None:
+    """A line for each environment, then one for each total."""
+    write_lines([("environment", usage.environment.path, *usage[1:]) for usage in measured.usages])
+    write_lines([("total", name, size) for name, size in _totals(measured)])
