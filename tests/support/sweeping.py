@@ -1,0 +1,183 @@
+"""Stop an operation at each of its effects, and hold what comes after to what it would have been."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from support.faults import Ended, Scene
+from support.soundness import flaws_of, read_index
+from support.trees import files_below
+from wheelstore.cli.main import cli
+from wheelstore.materialize.environment import State, marks_hold, read_state
+
+Words = tuple[object, ...]
+ROOM = ("mkdir", "rename", "replace", "link", "symlink", "open", "write", "ioctl", "commit")
+CAN_COLLECT = "gc" in cli.commands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A command to be stopped, and what is there before it: `prepare` is called once, with the scene.
+
+    `again` is the next command, if it is not the same; `back` leads from the end to the beginning.
+    """
+
+    prepare: Callable[[Scene], object]
+    words: Words
+    again: Words | None = None
+    back: Words | None = None
+    least: int
+    """How many effects it has at least; fewer would mean that they are not counted any more."""
+
+
+OLD = ("alpha==1.0", "beta==1.0", "delta==1.0")
+NEW = ("alpha==2.0", "beta==1.0", "gamma==1.0", "foxtrot==1.0")
+"""Against `OLD`: one is changed, one goes, two come, and where a file was there is a directory."""
+
+
+def prepare_nothing(scene: Scene) -> None:
+    scene.lock("old.txt", *OLD)
+    scene.lock("new.txt", *NEW)
+
+
+def prepare_store(scene: Scene) -> None:
+    prepare_nothing(scene)
+    scene.done("venv", "witness")
+
+
+def prepare_wheels(scene: Scene) -> None:
+    prepare_store(scene)
+    scene.done("add", "old.txt")
+
+
+def prepare_environment(scene: Scene) -> None:
+    prepare_wheels(scene)
+    scene.done("sync", "old.txt")
+    scene.done("add", "new.txt")
+
+
+NEW_ENVIRONMENTS = {
+    "cold": Operation(prepare=prepare_store, words=("sync", "old.txt"), least=150),
+    "warm": Operation(prepare=prepare_wheels, words=("sync", "old.txt"), least=60),
+    "venv": Operation(prepare=prepare_wheels, words=("venv",), again=("venv", "--clear"), least=20),
+    "venv --clear": Operation(prepare=prepare_environment, words=("venv", "--clear", ".venv"), least=60),
+    "sync --clear": Operation(prepare=prepare_environment, words=("sync", "--clear", "new.txt"), least=100),
+}
+CHANGES = {
+    "change": Operation(prepare=prepare_environment, words=("sync", "new.txt"), back=("sync", "old.txt"), least=60),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a user can tell of the environment, its surroundings and the store, but for names made by chance."""
+
+    environment: dict[str, str]
+    state: State | None
+    beside: list[str]
+    index: dict[str, list[tuple[object, ...]]]
+
+
+def snapshot(scene: Scene) -> Snapshot:
+    """How everything is."""
+    state = read_state(str(scene.venv))
+    return Snapshot(
+        environment=content(scene.venv),
+        state=state and state._replace(id="", marks=""),
+        beside=sorted(os.listdir(scene.work)),
+        index={query: sorted(read_index(scene.store, query), key=repr) for query in _QUERIES},
+    )
+
+
+_QUERIES = (
+    "SELECT filename, sha256, size, origin, files FROM wheels",
+    "SELECT digest, content, plan FROM manifests",
+    "SELECT manifest, filename FROM manifest_wheels JOIN wheels ON wheel = id",
+    "SELECT key, manifest FROM answers",
+    "SELECT path, manifest, mode, python, filesystem, generation, missing FROM environments",
+    "SELECT path, number, g.manifest FROM generations g JOIN environments e ON environment = id",
+    "SELECT key, size FROM blobs",
+)
+
+
+def content(venv: Path) -> dict[str, str]:
+    """Every file of an environment: mode and bytes, or where a link leads. Not what it knows of itself."""
+    found = {}
+    for path in files_below(venv):
+        name = path.relative_to(venv).as_posix()
+        if not name.startswith(".wheelstore/"):
+            mode = path.lstat().st_mode
+            body = os.readlink(path) if stat.S_ISLNK(mode) else sha256(path.read_bytes()).hexdigest()
+            found[name] = f"{mode:o} {body}"
+    return found
+
+
+class Sweep:
+    """An operation and how it ends undisturbed; the scene is at its beginning after `rewind`."""
+
+    def __init__(self, scene: Scene, operation: Operation) -> None:
+        self.scene, self.operation, self.collects = scene, operation, CAN_COLLECT
+        operation.prepare(scene)
+        scene.keep("before")
+        self.before = snapshot(scene)
+        self.whole: Ended = scene.done(*operation.words)
+        self.fulfilled = snapshot(scene)
+        self.after = self._end()
+        self.reverted = self.after
+        if operation.back is not None:
+            scene.done(*operation.back)
+            self.reverted = self._end()
+        assert len(self.whole.effects) >= operation.least, self.whole.effects
+
+    def _end(self) -> Snapshot:
+        if self.collects:
+            self.scene.done("gc")
+        return snapshot(self.scene)
+
+    def rewind(self) -> None:
+        """Go back to the beginning."""
+        self.scene.restore("before")
+
+    def points(self, fault: str) -> list[int]:
+        """The numbers of the effects at which `fault` makes a difference."""
+        kinds = {"torn": ("write",), "ENOSPC": ROOM}.get(fault)
+        return [at for at in range(1, len(self.whole.effects) + 1) if not kinds or self.whole.kind(at) in kinds]
+
+    def flaws(self, *, forward: bool = True) -> list[str]:
+        """What is wrong after the next command, which is the same, or (not `forward`) the one that leads back."""
+        scene, operation = self.scene, self.operation
+        words = (operation.again if forward else operation.back) or operation.words
+        ran = scene.run(*words)
+        if ran.status != 0:
+            return [f"the next command: {ran.status} {ran.stderr}"]
+        flaws = [f"{words}: {flaw}" for flaw in self._environment_flaws() if forward]
+        goal = self.after if forward else self.reverted
+        found = self._end()
+        flaws += [f"{name} differs: {_difference(goal, found, name)}" for name in _differing(goal, found)]
+        return flaws + flaws_of(scene.store, collected=self.collects)
+
+    def _environment_flaws(self) -> list[str]:
+        flaws = []
+        state = read_state(str(self.scene.venv))
+        if state is not None and not marks_hold(str(self.scene.venv), state.marks):
+            flaws.append("the marks do not hold")
+        own = self.scene.venv / ".wheelstore"
+        left = set(os.listdir(own)) - {"state", "lock", "token", "generation"} if own.is_dir() else set()
+        return [*flaws, *(f".wheelstore/{name} is left" for name in left)]
+
+
+def _differing(goal: Snapshot, found: Snapshot) -> list[str]:
+    return [name for name in ("environment", "state", "beside", "index") if getattr(goal, name) != getattr(found, name)]
+
+
+def _difference(goal: Snapshot, found: Snapshot, name: str) -> str:
+    wanted, had = getattr(goal, name), getattr(found, name)
+    if isinstance(wanted, dict) and isinstance(had, dict):
+        keys = [key for key in wanted.keys() | had.keys() if wanted.get(key) != had.get(key)]
+        return "; ".join(f"{key}: {wanted.get(key)} became {had.get(key)}" for key in sorted(keys))[:1000]
+    return f"{wanted} became {had}"[:1000]
