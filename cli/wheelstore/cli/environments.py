@@ -207,13 +207,22 @@ def _change(place: Place, goal: Goal, means: Means, *, reinstall: bool, dry_run:
             place = place._replace(state=read_state(place.path))
             tree = _tree(place.path, place.path, means, interpreter)
             work = _compare(place, goal, tree, means, reinstall=reinstall)
+            outcome = work.outcome
             if not dry_run:
+                if not _is_untouched(place):
+                    outcome = _mended(outcome, place.path, interpreter)
                 if work.removed or work.written:
                     apply(tree, goal.plan, work, mode=means.mode, blobs=means.store.blobs, site=interpreter.purelib)
                 register(place.path, place, goal, means)
-            return work.outcome
+            return outcome
     except OSError as error:
         raise TargetUnwritable(place.path, _reason(error)) from error
+
+
+def _mended(outcome: Outcome, path: str, interpreter: Interpreter) -> Outcome:
+    from wheelstore.materialize.mending import mend_venv
+
+    return outcome._replace(files=outcome.files + mend_venv(path, interpreter))
 
 
 def _compare(place: Place, goal: Goal, tree: Tree, means: Means, *, reinstall: bool) -> Work:
@@ -223,7 +232,10 @@ def _compare(place: Place, goal: Goal, tree: Tree, means: Means, *, reinstall: b
     kept = kept_seeds(place.path)
     if before is not None and not reinstall and _is_untouched(place) and not _touches_seeds(before, after, kept):
         return compare_plans(before, after)
-    work = compare_disk(tree, before, after, sites=(interpreter.purelib, interpreter.platlib), keep=kept)
+    sites = (interpreter.purelib, interpreter.platlib)
+    settled = place.state is not None and place.state.boot in ("", boot_id())
+    blobs = None if settled else means.store.blobs
+    work = compare_disk(tree, before, after, sites=sites, keep=kept, blobs=blobs)
     return _all_anew(work, after) if reinstall else work
 
 

@@ -78,11 +78,12 @@ def _walk(root: str, relative: str) -> list[str]:
     return found
 
 
-def differing(root: str, plan: Plan, directories: Directories) -> set[str]:
+def differing(root: str, plan: Plan, directories: Directories, *, blobs: str | None = None) -> set[str]:
     """Which links of `plan` are missing or not what they should be, as far as one `lstat` tells.
 
     A file made from a blob has the blob's time, in every link mode; so an edit, or another version's file of the same
-    size, shows. A file that is found by way of a link to another directory is not there.
+    size, shows. A file that is found by way of a link to another directory is not there. With `blobs`, sizes are
+    compared with theirs, too: after a power cut, a copy may have its time and not its content.
     """
     wrong: set[str] = set()
     lstat, end = os.lstat, 0
@@ -97,7 +98,7 @@ def differing(root: str, plan: Plan, directories: Directories) -> set[str]:
             except OSError:
                 wrong.add(target)
                 continue
-            if not _is_made_from(status, source):
+            if not _is_made_from(status, source) or (blobs and not _is_as_large(status, blobs, source)):
                 wrong.add(target)
     return wrong
 
@@ -108,6 +109,13 @@ def _is_made_from(status: os.stat_result, source: str) -> bool:
     if os.name != "nt" and bool(status.st_mode & 0o100) != source.endswith("x"):
         return False
     return not status.st_size if len(source) < 2 else int(status.st_mtime) == name_mtime(source)
+
+
+def _is_as_large(status: os.stat_result, blobs: str, source: str) -> bool:
+    try:
+        return len(source) < 2 or status.st_size == os.stat(f"{blobs}/{source}").st_size
+    except FileNotFoundError:
+        return False
 
 
 def holds(path: str, content: bytes, *, executable: bool) -> bool:

@@ -54,12 +54,20 @@ def compare_plans(before: Plan, after: Plan) -> Work:
     return Work(removed=changed.removed, written=changed.written, links=changed.links, outcome=outcome)
 
 
-def compare_disk(tree: Tree, before: Plan | None, after: Plan, *, sites: tuple[str, ...], keep: frozenset[str]) -> Work:
+def compare_disk(
+    tree: Tree,
+    before: Plan | None,
+    after: Plan,
+    *,
+    sites: tuple[str, ...],
+    keep: frozenset[str],
+    blobs: str | None = None,
+) -> Work:
     """The work for an environment that anyone may have changed: every file of `after` is looked at.
 
     Files that belong to distributions (by their RECORD) or to the plan `before`, and not to `after`, go; other files
     are the user's and stay. Distributions named in `keep` stay unless the plan has them. The venv itself, and what
-    is found by way of a link to another directory, is nobody's to remove.
+    is found by way of a link to another directory, is nobody's to remove. With `blobs`, as for `differing`.
     """
     from wheelstore.materialize.installed import differing, find_distributions
 
@@ -68,7 +76,7 @@ def compare_disk(tree: Tree, before: Plan | None, after: Plan, *, sites: tuple[s
     leaving = keep.difference(distribution.name for distribution in after.distributions)
     kept = [item for item in found if item.distribution.name in leaving]
     others = [item for item in found if item.distribution.name not in leaving]
-    written = differing(tree.root, after, directories) | _generated(tree, after, sites[0], directories)
+    written = differing(tree.root, after, directories, blobs=blobs) | _generated(tree, after, sites[0], directories)
     owned = {path for item in others for path in item.files}
     if before is not None:
         owned.update(before.items())

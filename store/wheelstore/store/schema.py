@@ -91,8 +91,6 @@ def _liveness_tables(database: Database) -> list[str]:
         "CREATE TABLE condemned (key BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
         # File lists of wheels and manifests that are gone and whose references are still counted (`releases`).
         create("released", {"id": int, "files": bytes}, pk="id", not_null={"files"}),
-        # File lists of wheels and manifests that are gone and whose references are still counted (`Releases`).
-        create("released", {"id": int, "files": bytes}, pk="id", not_null={"files"}),
         # `generated` is a file list too: the small files that were made for this manifest and are in no wheel.
         create(
             "manifests",

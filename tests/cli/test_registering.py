@@ -1,0 +1,157 @@
+"""What the store keeps of environments: where they are, what they have been, and whether they are on the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from support.front_door import FrontDoor
+from support.interpreters import facts_of
+from support.universe import Universe
+
+from wheelstore.materialize import environment as environment_module
+from wheelstore.materialize.environment import State, read_state, write_state
+from wheelstore.store.index import EnvironmentRow, Generation, open_index
+
+FACTS = facts_of(sys.executable)
+
+
+@pytest.fixture(autouse=True)
+def offline(full_store: Path, universe: Universe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORE_NO_INDEX", "1")
+    monkeypatch.setenv("STORE_FIND_LINKS", str(universe.directory))
+
+
+def rows(full_store: Path) -> list[EnvironmentRow]:
+    with open_index(f"{full_store}/index.sqlite3") as index:
+        return index.environments()
+
+
+def history(full_store: Path, identifier: str) -> list[Generation]:
+    with open_index(f"{full_store}/index.sqlite3") as index:
+        return index.generations(identifier)
+
+
+def state_of(path: Path) -> State:
+    state = read_state(str(path))
+    assert state is not None
+    return state
+
+
+def test_an_environment_shares_a_token_with_the_store(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path
+) -> None:
+    store("sync", universe.lock(work / "lock.txt", "alpha==1.0"))
+    (row,) = rows(full_store)
+    assert (row.id, row.path, row.generation) == (state_of(work / ".venv").id, str(work / ".venv"), 1)
+    assert os.path.samefile(work / ".venv/.wheelstore/token", full_store / "tokens" / row.id)
+    assert (full_store / "tokens" / row.id).read_text() == f"{row.id}\n{work}/.venv\n"
+
+
+def test_what_an_environment_was_is_numbered(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path
+) -> None:
+    first = universe.lock(work / "first.txt", "alpha==1.0")
+    for lock in (first, universe.lock(work / "second.txt", "alpha==2.0"), first):
+        assert store("sync", lock).status == 0
+        assert store("sync", lock).stderr.startswith("Audited")
+    first.write_text(first.read_text() + "# the same\n")
+    store("sync", first)
+    (row,) = rows(full_store)
+    listed = history(full_store, row.id)
+    assert [(one.number, Path(one.source).name) for one in listed] == [
+        (1, "first.txt"),
+        (2, "second.txt"),
+        (3, "first.txt"),
+    ]
+    assert listed[0].manifest == listed[2].manifest != listed[1].manifest
+    assert (row.generation, row.manifest) == (3, listed[2].manifest)
+
+
+def test_a_moved_environment_is_mended_and_keeps_its_history(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path
+) -> None:
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    store("sync", lock)
+    (before,) = rows(full_store)
+    (work / ".venv").rename(work / "moved")
+    ran = store("sync", lock, "--venv", "moved")
+    assert (ran.status, ran.stderr.split()[0]) == (0, "Repaired")  # its scripts name the old path
+    assert str(work / ".venv") not in (work / "moved/bin/activate").read_text()
+    assert rows(full_store) == [before._replace(path=str(work / "moved"), synced=rows(full_store)[0].synced)]
+    assert store("sync", lock, "--venv", "moved").stderr.startswith("Audited")
+
+
+def test_a_copied_environment_is_another(store: FrontDoor, universe: Universe, work: Path, full_store: Path) -> None:
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    store("sync", lock)
+    (before,) = rows(full_store)
+    shutil.copytree(work / ".venv", work / "copy", symlinks=True)
+    assert store("sync", lock, "--venv", "copy").status == 0
+    by_path = {row.path: row for row in rows(full_store)}
+    assert by_path.pop(str(work / ".venv")) == before
+    assert list(by_path) == [str(work / "copy")]
+    assert by_path[str(work / "copy")].id == state_of(work / "copy").id != before.id
+
+
+def test_an_environment_in_a_link_s_place_is_up_to_date_by_either_name(
+    store: FrontDoor, universe: Universe, work: Path
+) -> None:
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    (work / "real").mkdir()
+    (work / "link").symlink_to("real")
+    store("sync", lock, "--venv", "link/.venv")
+    for path in ("link/.venv", "real/.venv", "link/.venv"):
+        assert store("sync", lock, "--venv", path).status == 0
+    (work / ".venv").symlink_to("real/.venv")
+    assert store("sync", lock).stderr.startswith("Audited")
+
+
+def test_after_the_machine_started_again_files_are_looked_at_once(
+    store: FrontDoor, universe: Universe, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    store("sync", lock, "--link-mode", "copy")
+    environment = work / ".venv"
+    damaged = environment / FACTS.purelib / "alpha/data.bin"
+    size = damaged.stat().st_size
+    times = damaged.stat().st_mtime
+    for content in (b"", bytes(size - 1)):  # what delayed allocation leaves of a file after a power cut
+        write_state(str(environment), state_of(environment)._replace(boot="an earlier one"))
+        damaged.write_bytes(content)
+        os.utime(damaged, (times, times))
+        assert store("sync", lock, "--link-mode", "copy").stderr.startswith("Repaired 1 package")
+        assert damaged.stat().st_size == size
+        assert store("sync", lock, "--link-mode", "copy").stderr.startswith("Audited")
+
+
+def test_an_environment_that_had_time_to_reach_the_disk_is_not_doubted(
+    store: FrontDoor, universe: Universe, work: Path
+) -> None:
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    store("sync", lock)
+    environment = work / ".venv"
+    if not state_of(environment).boot:
+        pytest.skip("this system does not say when it was started")
+    store("sync", lock)
+    assert state_of(environment).boot
+    long_ago = os.stat(environment / ".wheelstore/state").st_mtime - environment_module._SETTLED_AFTER - 1
+    os.utime(environment / ".wheelstore/state", (long_ago, long_ago))
+    assert store("sync", lock).stderr.startswith("Audited")
+    assert not state_of(environment).boot
+    assert store("sync", lock).stderr.startswith("Audited")
+
+
+def test_a_command_that_is_done_leaves_no_lease(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path
+) -> None:
+    for version in ("1.0", "2.0"):
+        for _ in range(2):
+            store("sync", universe.lock(work / "lock.txt", f"alpha=={version}"))
+    store("add", universe.lock(work / "other.txt", "alpha==1.0"))
+    assert [name for name in os.listdir(full_store / "locks") if name.startswith("lease-")] == []
+    with open_index(f"{full_store}/index.sqlite3") as index:
+        assert index._rows("SELECT * FROM leases") == index._rows("SELECT * FROM lease_wheels") == []
