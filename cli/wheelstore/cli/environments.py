@@ -10,7 +10,7 @@ import os
 from wheelstore.cli.registering import Goal, Means, Place, in_place, register
 from wheelstore.materialize.environment import boot_id, marks_hold, read_state
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
-from wheelstore.materialize.link import MODES, probe
+from wheelstore.materialize.link import MODES, can_clone, probe
 from wheelstore.materialize.plan import PlanDamaged, unpack
 from wheelstore.materialize.sync import Outcome, Work, compare_disk, compare_plans
 from wheelstore.materialize.tree import Tree
@@ -117,7 +117,8 @@ def link_mode(store: Store, index: Index, wanted: str, path: str) -> Mode:
     Hardlinks are first where the store is ours: measured on ext4 (the only choice but copying), and faster than
     clones on btrfs and XFS too; see ARCHITECTURE. What works is asked of the filesystem once for a pair of devices.
     """
-    if wanted in MODES:
+    Nothing is ever hardlinked from someone else's: that would change it, and often is not allowed.
+    if wanted in MODES and (store.writable or wanted != "hardlink"):
         return wanted
     parent = os.path.dirname(path)
     while not os.path.isdir(parent):
@@ -137,7 +138,7 @@ def link_mode(store: Store, index: Index, wanted: str, path: str) -> Mode:
 
 def _probe(store: Store, directory: str) -> frozenset[str]:
     if not store.writable:
-        return frozenset({"clone", "copy"})  # a file at a time falls back by itself
+        return frozenset({"clone", "copy"} if can_clone(f"{store.root}/format", directory) else {"copy"})
     try:
         return frozenset(probe(store.tmp, directory))
     except OSError as error:
@@ -194,7 +195,7 @@ def _reason(error: OSError) -> str:
 def _tree(path: str, root: str, means: Means, interpreter: Interpreter) -> Tree:
     name = "python.exe" if interpreter.scripts == "Scripts" else "python"
     python = os.path.join(path, interpreter.scripts, name)
-    return Tree(root=root, final=path, blobs=means.store.blobs, mode=means.mode, python=python)
+    return Tree(root=root, final=path, blobs=means.lease.blobs, mode=means.mode, python=python)
 
 
 def _change(place: Place, goal: Goal, means: Means, *, reinstall: bool, dry_run: bool) -> Outcome:
@@ -212,7 +213,7 @@ def _change(place: Place, goal: Goal, means: Means, *, reinstall: bool, dry_run:
                 if not _is_untouched(place):
                     outcome = _mended(outcome, place.path, interpreter)
                 if work.removed or work.written:
-                    apply(tree, goal.plan, work, mode=means.mode, blobs=means.store.blobs, site=interpreter.purelib)
+                    apply(tree, goal.plan, work, mode=means.mode, blobs=means.lease.blobs, site=interpreter.purelib)
                 register(place.path, place, goal, means)
             return outcome
     except OSError as error:
@@ -234,7 +235,7 @@ def _compare(place: Place, goal: Goal, tree: Tree, means: Means, *, reinstall: b
         return compare_plans(before, after)
     sites = (interpreter.purelib, interpreter.platlib)
     settled = place.state is not None and place.state.boot in ("", boot_id())
-    blobs = None if settled else means.store.blobs
+    blobs = None if settled else means.lease.blobs
     work = compare_disk(tree, before, after, sites=sites, keep=kept, blobs=blobs)
     return _all_anew(work, after) if reinstall else work
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 
@@ -16,24 +15,11 @@ from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.manifest import manifest_content, manifest_digest
 from wheelstore.materialize.plan import Plan, pack
 from wheelstore.store.blobs import blob_name
-from wheelstore.store.errors import StoreError
 from wheelstore.store.index import Answer, Index
 from wheelstore.store.ingest import Generated
 from wheelstore.store.layout import Store
 from wheelstore.store.lease import Lease
-
-
-class PlanMissing(StoreError):
-    """Someone else's store has the wheels, but not the small files that an environment needs beside them."""
-
-    hint = "ask the store's owner to 'store add' the lock for this Python, or use a store of your own with --store"
-
-    def __init__(self, root: str) -> None:
-        super().__init__(root)
-        self.root = root
-
-    def __str__(self) -> str:
-        return f"the store {self.root} is read-only here, and not prepared for this environment"
+from wheelstore.store.lending import lend
 
 
 def goal_of(
@@ -53,7 +39,7 @@ def goal_of(
 
     Raises:
         PathConflict: two of the wheels cannot be in one environment.
-        PlanMissing: the store is read-only, and nobody has planned for these wheels and this interpreter.
+        StoreFull: what the plan needs beside the wheels cannot be written.
     """
     content = manifest_content(installed, interpreter.identity)
     digest = manifest_digest(content)
@@ -78,7 +64,7 @@ def _new_plan(
 ) -> Plan:
     """Make the plan and, where the store is ours, keep it, protected by the `lease`."""
     if not store.writable:
-        return plan_environment(installed, scheme_of(interpreter), Blobs(_reader(store), _finder(store)))
+        return _borrowed_plan(installed, interpreter, store=store, lease=lease)
     generated = Generated(store, lease.directory)
     plan = plan_environment(installed, scheme_of(interpreter), Blobs(_reader(store), generated.put))
     packed, wheels = pack(plan), [item.wheel.sha256 for item in installed]
@@ -90,6 +76,24 @@ def _new_plan(
             lease.hold(digest)
     except OSError as error:
         raise StoreFull(f"put files into the store {store.root}", error.strerror or str(error)) from error
+    return plan
+
+
+def _borrowed_plan(installed: Sequence[Installed], interpreter: Interpreter, *, store: Store, lease: Lease) -> Plan:
+    """Make a plan for this operation alone, whose files are at `lease.blobs`."""
+    made: dict[bytes, bytes] = {}
+
+    def keep(data: bytes) -> bytes:
+        key = blake3(data).digest()
+        made[key] = data
+        return key
+
+    plan = plan_environment(installed, scheme_of(interpreter), Blobs(_reader(store), keep))
+    names = [*plan.sources, *(one.source for one in plan.records), *(one.source for one in plan.scripts)]
+    try:
+        lease.blobs = lend(store.blobs, made, [name for name in names if len(name) > 1]) or store.blobs
+    except OSError as error:
+        raise StoreFull(f"make the files that {store.root} lacks", error.strerror or str(error)) from error
     return plan
 
 
@@ -109,15 +113,3 @@ def _reader(store: Store) -> Callable[[bytes], bytes]:
             return stream.read()
 
     return read
-
-
-def _finder(store: Store) -> Callable[[bytes], bytes]:
-    """What stands for making a file in a store that is not ours: it has to be there."""
-
-    def find(data: bytes) -> bytes:
-        key = blake3(data).digest()
-        if data and not os.path.exists(f"{store.blobs}/{blob_name(key)}"):
-            raise PlanMissing(store.root)
-        return key
-
-    return find

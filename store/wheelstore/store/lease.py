@@ -29,18 +29,24 @@ class Lease:
         OSError, IndexUnusable: it cannot be taken.
     """
 
-    __slots__ = ("_descriptor", "_id", "_index", "_now", "_store", "_used", "_written")
+    __slots__ = ("_descriptor", "_id", "_index", "_now", "_store", "_used", "_written", "blobs")
 
     def __init__(self, store: Store, index: Index, *, now: float) -> None:
         self._store, self._index, self._now = store, index, now
         self._id = ""
         self._descriptor = -1
         self._written = self._used = False
+        self.blobs = store.blobs
+        """Where the operation's blobs are; elsewhere if this is a store that is only read, and lacks some."""
 
     def __enter__(self) -> Lease:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self.blobs != self._store.blobs:
+            from shutil import rmtree
+
+            rmtree(self.blobs, ignore_errors=True)
         if self._descriptor < 0:
             return
         try:
