@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
+from support.commands import store_script
 from support.front_door import FrontDoor
 from support.interpreters import facts_of
 from support.universe import Universe
@@ -155,3 +160,44 @@ def test_a_command_that_is_done_leaves_no_lease(
     assert [name for name in os.listdir(full_store / "locks") if name.startswith("lease-")] == []
     with open_index(f"{full_store}/index.sqlite3") as index:
         assert index._rows("SELECT * FROM leases") == index._rows("SELECT * FROM lease_wheels") == []
+
+
+HOLD = """
+import sys
+from wheelstore.store.claims import Claims
+with Claims(sys.argv[1], [sys.argv[2]]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held(path: Path, claim: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has a claim until its input ends."""
+    command = [sys.executable, "-c", HOLD, str(path), claim]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_two_commands_for_one_environment_queue(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path, existing: bool
+) -> None:
+    environment = work / ".venv"
+    if existing:
+        store("sync", universe.lock(work / "first.txt", "alpha==1.0"))
+        lock, claim = environment / ".wheelstore/lock", "0" * 64
+    else:
+        lock, claim = full_store / "locks/places", blake3(str(environment).encode()).hexdigest()
+    second = universe.lock(work / "second.txt", "alpha==2.0")
+    command = [store_script(), "sync", str(second), "--store", str(full_store)]
+    with held(lock, claim) as holder, subprocess.Popen(command, cwd=work, stderr=subprocess.PIPE, text=True) as sync:
+        assert sync.stderr is not None
+        told = sync.stderr.readline()
+        assert told == f"Waiting for another store command (process {holder.pid}) that changes {environment}\n"
+        holder.communicate()
+        assert "alpha" in sync.stderr.read()
+    assert sync.returncode == 0

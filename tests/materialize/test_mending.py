@@ -27,9 +27,14 @@ def test_what_is_whole_is_left_alone(environment: Path) -> None:
     assert (mend_venv(str(environment), PYTHON), tree_of(environment)) == (0, before)
 
 
+def link(path: Path, target: str) -> None:
+    path.unlink()
+    path.symlink_to(target)
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "no interpreter": lambda path: (path / "bin/python").unlink(),
-    "another interpreter": lambda path: ((path / "bin/python").unlink(), (path / "bin/python").symlink_to("/bin/true")),
+    "another interpreter": lambda path: link(path / "bin/python", "/bin/true"),
     "no activation": lambda path: (path / "bin/activate").unlink(),
     "empty activation": lambda path: (path / "bin/activate.fish").write_bytes(b""),
     "empty ignore file": lambda path: (path / ".gitignore").write_bytes(b""),

@@ -33,7 +33,7 @@ def test_a_claim_waits_for_another_process_and_says_so_once(tmp_path: Path) -> N
     with another_process_holding(path, "ab" * 32, "cd" * 32) as process:
         waits: list[int | None] = []
 
-        def waiting() -> None:
+        def waiting(_: int) -> None:
             assert process.stdin
             waits.append(process.poll())
             threading.Timer(0.01, process.stdin.close).start()
@@ -46,7 +46,7 @@ def test_a_claim_waits_for_another_process_and_says_so_once(tmp_path: Path) -> N
 def test_claims_on_other_wheels_do_not_wait(tmp_path: Path) -> None:
     path = str(tmp_path / "claims")
     waits: list[int] = []
-    wanted = Claims(path, ["cd" * 32], waiting=lambda: waits.append(1))
+    wanted = Claims(path, ["cd" * 32], waiting=waits.append)
     with another_process_holding(path, "ab" * 32) as process, wanted:
         assert process.poll() is None
     assert waits == []
@@ -58,5 +58,5 @@ def test_a_dead_process_s_claims_are_free(tmp_path: Path) -> None:
         process.kill()
         process.wait(10)
         waits: list[int] = []
-        with Claims(path, ["ab" * 32], waiting=lambda: waits.append(1)):
+        with Claims(path, ["ab" * 32], waiting=waits.append):
             assert waits == []

@@ -15,6 +15,7 @@ from wheelstore.materialize.plan import PlanDamaged, unpack
 from wheelstore.materialize.sync import Outcome, Work, compare_disk, compare_plans
 from wheelstore.materialize.tree import Tree
 from wheelstore.materialize.venv import UnusablePlace, write_venv
+from wheelstore.store.claims import Claims
 from wheelstore.store.errors import StoreError
 from wheelstore.store.values import NamedTuple
 
@@ -83,7 +84,7 @@ def look(path: str, *, clear: bool, spared: Sequence[str] = ()) -> Place:
     except UnicodeEncodeError:
         raise UnusablePlace(path, "its name is not UTF-8, which scripts are written in") from None
     if os.path.lexists(f"{path}/pyvenv.cfg"):
-        return Place(path, existing=not clear, state=None if clear else read_state(path))
+        return Place(path, existing=not clear, state=None if clear else read_state(path), clear=clear)
     try:
         empty = not os.listdir(path)
     except OSError:
@@ -116,8 +117,8 @@ def link_mode(store: Store, index: Index, wanted: str, path: str) -> Mode:
 
     Hardlinks are first where the store is ours: measured on ext4 (the only choice but copying), and faster than
     clones on btrfs and XFS too; see ARCHITECTURE. What works is asked of the filesystem once for a pair of devices.
-    """
     Nothing is ever hardlinked from someone else's: that would change it, and often is not allowed.
+    """
     if wanted in MODES and (store.writable or wanted != "hardlink"):
         return wanted
     parent = os.path.dirname(path)
@@ -156,9 +157,36 @@ def bring(place: Place, goal: Goal, means: Means, *, reinstall: bool = False, dr
     if place.existing:
         return _change(place, goal, means, reinstall=reinstall, dry_run=dry_run)
     outcome = Outcome(added=tuple(goal.plan.distributions), files=len(goal.plan.targets))
-    if not dry_run:
+    if dry_run:
+        return outcome
+    with _hold_place(place.path, means):
+        if not place.clear and os.path.lexists(f"{place.path}/pyvenv.cfg"):  # somebody made it while we waited
+            made = Place(place.path, existing=True, state=read_state(place.path))
+            return _change(made, goal, means, reinstall=reinstall, dry_run=False)
         build(place, goal, means)
     return outcome
+
+
+def _hold_place(path: str, means: Means) -> Claims:
+    """A context in which no other process makes an environment at `path` out of this store."""
+    from blake3 import blake3
+
+    places = f"{means.store.locks}/places"
+    if not means.store.writable:
+        return Claims(os.devnull, ())
+    os.makedirs(means.store.locks, 0o700, exist_ok=True)
+    name = blake3(path.encode("utf-8", "surrogateescape")).hexdigest()
+    return Claims(places, [name], waiting=lambda process: _say_waiting(path, process, means))
+
+
+def _say_waiting(path: str, process: int, means: Means) -> None:
+    if means.say is not None:
+        means.say(f"Waiting for another store command{by(process)} that changes {path}")
+
+
+def by(process: int) -> str:
+    """The process that is waited for, if it is known, to be put into a sentence."""
+    return f" (process {process})" if process else ""
 
 
 def build(place: Place, goal: Goal, means: Means, *, options: VenvOptions = DEFAULT_OPTIONS) -> None:
@@ -203,7 +231,7 @@ def _change(place: Place, goal: Goal, means: Means, *, reinstall: bool, dry_run:
 
     interpreter = goal.interpreter
     try:
-        with hold(place.path):
+        with hold(place.path, waiting=lambda process: _say_waiting(place.path, process, means)):
             finish_changes(place.path)
             place = place._replace(state=read_state(place.path))
             tree = _tree(place.path, place.path, means, interpreter)

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TextIO
 
+from wheelstore.cli.environments import by
 from wheelstore.cli.progress import Progress, progress_on
 from wheelstore.cli.sources import Sources
 from wheelstore.resolve.downloads import Downloads, Job
@@ -140,8 +141,8 @@ class Ingestion:
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
-    def _say_waiting(self) -> None:
-        self.say("Waiting for another store command that fetches the same wheels")
+    def _say_waiting(self, process: int) -> None:
+        self.say(f"Waiting for another store command{by(process)} that fetches the same wheels")
 
     def _present(self, selected: Sequence[Selected]) -> dict[int, WheelRow]:
         rows = self.lease.wheels([one.sha256 for one in selected if one.sha256])

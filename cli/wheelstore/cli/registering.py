@@ -16,6 +16,10 @@ from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Say = Callable[[str], None]
+
     from wheelstore.materialize.interpreter import Interpreter
     from wheelstore.materialize.link import Mode
     from wheelstore.materialize.plan import Plan
@@ -25,11 +29,15 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """Where an environment is or will be: `existing` is false for a path that is free (or an empty directory)."""
+    """Where an environment is or will be.
+
+    `existing` is false for a path that is free (or an empty directory), and for one whose content is to go (`clear`).
+    """
 
     path: str
     existing: bool
     state: State | None
+    clear: bool = False
 
 
 class Goal(NamedTuple):
@@ -50,12 +58,17 @@ class Goal(NamedTuple):
 
 
 class Means:
-    """What an operation on environments works with; `now` is in seconds since the epoch."""
+    """What an operation on environments works with.
 
-    __slots__ = ("index", "lease", "mode", "now", "store")
+    `now` is in seconds since the epoch; `say` tells people something while they wait.
+    """
 
-    def __init__(self, store: Store, index: Index, lease: Lease, mode: Mode, now: float) -> None:
-        self.store, self.index, self.lease, self.mode, self.now = store, index, lease, mode, now
+    __slots__ = ("index", "lease", "mode", "now", "say", "store")
+
+    def __init__(
+        self, store: Store, index: Index, lease: Lease, mode: Mode, now: float, *, say: Say | None = None
+    ) -> None:
+        self.store, self.index, self.lease, self.mode, self.now, self.say = store, index, lease, mode, now, say
 
 
 def register(directory: str, place: Place, goal: Goal, means: Means) -> str:

@@ -113,7 +113,7 @@ class Sync:
         )._replace(source=" ".join(request.locks))
         mode = link_mode(self.store, self.index, request.link_mode, request.venv)
         self.console.detail(f"Getting files into {request.venv} by {mode}")
-        means = Means(self.store, self.index, self.lease, mode, time.time())
+        means = Means(self.store, self.index, self.lease, mode, time.time(), say=self.console.say)
         outcome = bring(place, goal, means, reinstall=request.reinstall)
         return goal, outcome
 

@@ -67,7 +67,7 @@ def run_venv(request: VenvRequest, *, started: float, environ: Mapping[str, str]
         options = VenvOptions(_prompt(request), request.system_site_packages, request.seed)
         mode = link_mode(store, index, "auto", place.path)
         goal = goal._replace(source="store venv")
-        build(place, goal, Means(store, index, lease, mode, time.time()), options=options)
+        build(place, goal, Means(store, index, lease, mode, time.time(), say=console.say), options=options)
     if common.json:
         _report(request, goal, time.perf_counter() - started)
     for name, version, _ in goal.plan.distributions:

@@ -16,7 +16,7 @@ from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from wheelstore.cli.request import SyncRequest
     from wheelstore.materialize.environment import State
@@ -114,7 +114,17 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
             source = " ".join(request.locks)
             goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp, source)
             mode = link_mode(store, index, request.link_mode, request.venv)
-            outcome = bring(place, goal, Means(store, index, lease, mode, now))
+            outcome = bring(place, goal, Means(store, index, lease, mode, now, say=_sayer(request)))
     finally:
         index.leave()
     return Warm(len(plan.distributions), outcome.added, outcome.removed, outcome.repaired, outcome.files)
+
+
+def _sayer(request: SyncRequest) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        if not request.quiet:
+            import sys
+
+            sys.stderr.write(f"{text}\n")
+
+    return say

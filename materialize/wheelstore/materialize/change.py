@@ -32,8 +32,8 @@ _PREFIX = "change-"
 _LIST = "list"
 
 
-def hold(root: str, *, waiting: Callable[[], None] | None = None) -> Claims:
-    """A context in which no other process changes the environment `root`; `waiting` is called before a wait.
+def hold(root: str, *, waiting: Callable[[int], None] | None = None) -> Claims:
+    """A context in which no other process changes the environment `root`; `waiting` is as for `Claims`.
 
     Raises:
         OSError: the environment cannot be written to.

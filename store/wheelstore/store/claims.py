@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 
 class Claims:
-    """A context that holds the claims on `wheels` (sha256, hex); `waiting` is called once before it has to wait."""
+    """A context that holds the claims on `wheels` (sha256, hex).
 
-    def __init__(self, path: str, wheels: Iterable[str], *, waiting: Callable[[], None] | None = None) -> None:
+    `waiting` is called once before it has to wait, with the number of the process that it waits for (0: unknown).
+    """
+
+    def __init__(self, path: str, wheels: Iterable[str], *, waiting: Callable[[int], None] | None = None) -> None:
         self._path, self._waiting = path, waiting
         self._offsets = sorted({int(sha256[:14], 16) for sha256 in wheels})
         self._descriptor = -1
@@ -29,7 +32,7 @@ class Claims:
             for offset in self._offsets:
                 if not _lock(self._descriptor, offset, wait=False):
                     if self._waiting is not None:
-                        self._waiting()
+                        self._waiting(_holder(self._descriptor, offset))
                         self._waiting = None
                     _lock(self._descriptor, offset, wait=True)
         except BaseException:
@@ -52,6 +55,21 @@ def try_claim(path: str, wheel: str) -> int:
         raise
     os.close(descriptor)
     return -1
+
+
+def _holder(descriptor: int, offset: int) -> int:
+    """The process that has the byte at `offset` locked (F_GETLK of fcntl(2)); 0 where that is not to be known."""
+    if not sys.platform.startswith("linux") or sys.maxsize < 1 << 32:
+        return 0
+    from struct import pack, unpack
+
+    layout = "hhxxxxqqixxxx"  # struct flock of 64-bit Linux: type, whence, start, length, process
+    question = pack(layout, fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0)
+    try:
+        kind, _, _, _, process = unpack(layout, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
+    except OSError:
+        return 0
+    return 0 if kind == fcntl.F_UNLCK else int(process)
 
 
 if sys.platform == "win32":
