@@ -260,9 +260,8 @@ def test_a_store_of_someone_else_is_used_and_not_written_to(
     universe.lock(lock, "alpha==1.0")
     assert call_store("sync", lock, powerless=True).stderr.splitlines()[1:] == [" - gamma==1.0"]
     universe.lock(lock, "beta==1.0")
-    ran = call_store("sync", lock, powerless=True)
-    assert ran.errors == [f"the store {full_store} is read-only here, and not prepared for this environment"]
-    assert len(ran.hints) == 1
+    ran = call_store("sync", lock, powerless=True)  # which nobody has planned
+    assert ran.stderr.splitlines()[2:] == [" - alpha==1.0", " + beta==1.0"], ran
     make_wheel(work, "hotel")
     (work / "lock.txt").write_text("./hotel-1.0-py3-none-any.whl\n")
     ran = call_store("sync", lock, powerless=True)
