@@ -61,7 +61,7 @@ def test_a_wheel_that_nothing_uses(store: FrontDoor, universe: Universe, full_st
     assert store("why", "beta").stdout == f"beta\t1.0\t{name}\tnothing\t\t{freed}\n"
     shown = plain(on_a_terminal("why", "beta")).splitlines()
     assert shown[0].startswith(f"beta 1.0  {name}  ")
-    assert shown[-1] == f"  nothing uses it; gc would free {freed / 1000:.1f} kB"
+    assert shown[-1] == f"  nothing uses it; gc would free {freed} B"
 
 
 def test_a_terminal_says_who_uses_a_wheel(store: FrontDoor, universe: Universe, full_store: Path, work: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from wheelstore.cli.options import common_options, python_option, request_options, started, take_common
-from wheelstore.cli.request import Common, SyncRequest, VenvRequest
+from wheelstore.cli.request import Common, RollbackRequest, SyncRequest, VenvRequest
 
 
 @click.command()
@@ -76,6 +76,23 @@ def envs(context: click.Context, /, path: str | None, *, history: bool, **option
 
     as_json, quiet = bool(common.get("as_json")), common.get("quiet", 0)
     list_environments(common.store, path, history=history, as_json=as_json, quiet=quiet)
+
+
+@click.command()
+@click.option("--venv", default=".venv", show_default=True, metavar="PATH", help="The environment to bring back.")
+@click.option("--to", type=click.IntRange(min=1), metavar="N", help="The generation, as store envs --history counts.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+@common_options
+@click.pass_context
+def rollback(context: click.Context, /, venv: str, **options: Any) -> None:  # noqa: ANN401
+    """Make an environment what it was before its last sync, or as generation N.
+
+    The store has kept what that takes: nothing is fetched. Called again, it goes back one further.
+    """
+    common = Common(**request_options(take_common(context, options)))
+    from wheelstore.cli.rolling_back import run_rollback
+
+    run_rollback(RollbackRequest(venv=os.path.abspath(venv), common=common, **options), started=started(context))
 
 
 @click.command()

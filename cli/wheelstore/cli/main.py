@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from wheelstore.cli.console import explain, fail
-from wheelstore.cli.environment_commands import envs, forget, sync, venv
+from wheelstore.cli.environment_commands import envs, forget, rollback, sync, venv
 from wheelstore.cli.front import interrupted
 from wheelstore.cli.options import CommonWords, common_options
 from wheelstore.cli.store_commands import add, du, ls, path, verify, why
@@ -46,7 +46,7 @@ def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - cl
 
 
 for command in (
-    *(sync, venv, envs, forget),
+    *(sync, venv, envs, rollback, forget),
     *(add, ls, path, why, du, verify),
 ):
     cli.add_command(command)

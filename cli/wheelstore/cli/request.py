@@ -92,6 +92,15 @@ class AddRequest(NamedTuple):
     require_hashes: bool = False
 
 
+class RollbackRequest(NamedTuple):
+    """The options of `store rollback`; `to` is the number of a generation, by default the one before the current."""
+
+    venv: str
+    common: Common
+    to: int | None = None
+    dry_run: bool = False
+
+
 class VerifyRequest(NamedTuple):
     """The options of `store verify`; without `names` of projects it is about the whole store."""
 
