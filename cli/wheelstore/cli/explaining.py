@@ -97,8 +97,16 @@ def _is(version: str, asked: str) -> bool:
 
 def _explain(store: Store, index: Index, wheel: KnownWheel) -> Explained:
     kept = tuple(keepers(index, wheel.id))
-    held = tuple(one for one in holders(index, wheel) if store.writable and is_alive(store, one.lease))
+    held = tuple(one for one in holders(index, wheel) if _lives(store, one.lease))
     return Explained(wheel, kept, held, 0 if kept or held else bytes_only_of(index, [wheel.id]))
+
+
+def _lives(store: Store, lease: str) -> bool:
+    """Whether an operation is under way; in someone else's store, where that cannot be told, it is."""
+    try:
+        return is_alive(store, lease, tidy=False)
+    except OSError:
+        return True
 
 
 def _as_json(one: Explained) -> dict[str, object]:
