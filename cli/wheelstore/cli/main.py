@@ -12,7 +12,7 @@ from wheelstore.cli.console import explain, fail
 from wheelstore.cli.environment_commands import envs, forget, rollback, sync, venv
 from wheelstore.cli.front import interrupted
 from wheelstore.cli.options import CommonWords, common_options
-from wheelstore.cli.store_commands import add, du, ls, path, verify, why
+from wheelstore.cli.store_commands import add, du, gc, ls, path, verify, why
 from wheelstore.store.version import VERSION
 
 
@@ -47,7 +47,7 @@ def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - cl
 
 for command in (
     *(sync, venv, envs, rollback, forget),
-    *(add, ls, path, why, du, verify),
+    *(add, ls, path, why, du, gc, verify),
 ):
     cli.add_command(command)
 

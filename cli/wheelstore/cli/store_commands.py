@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from wheelstore.cli.amounts import parse_duration, parse_size
 from wheelstore.cli.options import common_options, python_option, request_options, started, take_common
 from wheelstore.cli.request import AddRequest, Common, VerifyRequest
 
@@ -57,6 +59,43 @@ def why(context: click.Context, /, name: str, **options: Any) -> None:  # noqa: 
     from wheelstore.cli.explaining import explain_wheels
 
     explain_wheels(common.store, name, as_json=bool(common.get("as_json")))
+
+
+def _amount(parse: Callable[[str], float]) -> Callable[[click.Context, click.Parameter, str | None], float | None]:
+    """What makes a number of an option's text."""
+
+    def parsed(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
+        try:
+            return None if text is None else parse(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error), context, option) from None
+
+    return parsed
+
+
+_DURATION: dict[str, Any] = {"metavar": "DURATION", "callback": _amount(parse_duration)}
+_SIZE: dict[str, Any] = {"metavar": "SIZE", "callback": _amount(parse_size)}
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be freed; change nothing.")
+@click.option("--older-than", **_DURATION, help="Only what was last used so long ago, as 30d (0s, without --max-size).")
+@click.option("--max-size", **_SIZE, help="Down to so much, as 20GB; what was used least recently goes first.")
+@click.option(
+    "--grace", **_DURATION, default="1d", show_default=True, help="Keep what deleted environments had so long."
+)
+@common_options
+@click.pass_context
+def gc(context: click.Context, /, *, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
+    """Free what no environment needs: wheels, unfinished downloads, index pages."""
+    words = request_options(take_common(context, options))
+    from wheelstore.cli.collecting import GcRequest, run_gc
+    from wheelstore.store.policy import Policy
+
+    if options["older_than"] is None and options["max_size"] is None:
+        options["older_than"] = 0.0
+    common = {name: words[name] for name in ("store", "json", "quiet", "verbose", "progress")}
+    run_gc(GcRequest(policy=Policy(**options), dry_run=dry_run, **common), started=started(context))
 
 
 @click.command()

@@ -31,6 +31,7 @@ _TABLES = (
 )
 _FILES_BY_HASH = "SELECT sha256, filename, url, size, requires_python, yanked, source FROM files WHERE sha256 IN (?)"
 _MOST_PARAMETERS = 500
+_EVER = float("inf")
 
 
 class CachedPage(NamedTuple):
@@ -132,9 +133,18 @@ class Facts:
         row = (path, stamp, bytes.fromhex(sha256))
         self._write("INSERT OR REPLACE INTO local_hashes VALUES (?, ?, ?)", [row])
 
-    def prune(self, *, before: float) -> int:
-        """Forget the pages last fetched before a time, and return how many; what hashes name is kept."""
-        return self._write("DELETE FROM pages WHERE fetched < ?", [(before,)])
+    def prunable(self, *, before: float, now: float) -> tuple[int, int]:
+        """How many pages `prune` would forget, and their bytes."""
+        query = "SELECT count(*), coalesce(sum(length(body) + length(digest)), 0) FROM pages WHERE min(fetched, ?) <= ?"
+        rows = self._read(query, (now, before))
+        return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
+
+    def prune(self, *, before: float, now: float = _EVER) -> int:
+        """Forget the pages last fetched at a time or before, and return how many; what hashes name is kept.
+
+        A time in the future, by a clock that was wrong, counts as now.
+        """
+        return self._write("DELETE FROM pages WHERE min(fetched, ?) <= ?", [(now, before)])
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         with self._lock, suppress(sqlite3.DatabaseError):  # damaged since it was opened: nothing is known

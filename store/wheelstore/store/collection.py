@@ -1,0 +1,352 @@
+"""Collect garbage: what no environment and no living operation needs, as far as the policy lets it go.
+
+Liveness is counted (`schema`), so nothing is marked: rows that nobody needs go, their blobs' counts go down, and the
+blobs that come to zero are condemned. A condemned blob's file moves into ``trash/`` under the index's write lock, where
+nobody can be about to rely on it, and is unlinked outside. Until then a kill costs nothing: what is condemned stays so.
+
+Order matters twice. What can be found lying around is looked for first, so that a rehearsal, which moves no file, finds
+the same. And files are moved only when the rows' deletion would survive a loss of power (`_make_durable`), since a row
+without its file is the one thing that must never be.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from wheelstore.store.blobs import blob_key, blob_name
+from wheelstore.store.claims import Claims, try_claim
+from wheelstore.store.filelist import unpack
+from wheelstore.store.index import Index
+from wheelstore.store.index_collection import IndexCollection, rehearsal_of
+from wheelstore.store.index_releases import STEP, Releases
+from wheelstore.store.layout import Store
+from wheelstore.store.lease import is_alive
+from wheelstore.store.leftovers import Leftover, find_leftovers, remove, remove_leftover
+from wheelstore.store.pace import Pace
+from wheelstore.store.policy import Freed, Policy, Watch, unwatched
+from wheelstore.store.roots import look
+from wheelstore.store.tokens import drop_token
+from wheelstore.store.vanished import Missing, review
+
+_FILES_AT_ONCE = 256
+_LITTLE = 0.005  # seconds
+_LITTLE_BYTES = 1 << 20  # of file lists whose references a small collection counts down
+
+
+def collect(
+    store: Store,
+    index: Index,
+    policy: Policy,
+    *,
+    now: float,
+    watch: Watch = unwatched,
+    waiting: Callable[[int], None] | None = None,
+) -> Freed:
+    """Free what the policy lets go; `waiting` is for `Claims`, if another collection is under way.
+
+    Raises:
+        RootUnreadable, RootUnknown: it cannot be told what is needed; nothing was freed.
+    """
+    os.makedirs(store.locks, 0o700, exist_ok=True)
+    with Claims(f"{store.locks}/{_LOCK}", [_WHOLE], waiting=waiting):
+        return Collection(store=store, index=index, policy=policy, now=now, pace=Pace(), watch=watch).run()
+
+
+def rehearse(store: Store, index: Index, policy: Policy, *, now: float, watch: Watch = unwatched) -> Freed:
+    """What `collect` would free, found out on a copy of the index; nothing is changed.
+
+    Raises:
+        RootUnreadable, RootUnknown: as there.
+    """
+    with rehearsal_of(index) as copy:
+        pace = Pace(rests=False)
+        return Collection(store=store, index=copy, policy=policy, now=now, pace=pace, rehearses=True, watch=watch).run()
+
+
+def collect_a_little(store: Store, index: Index, policy: Policy, *, now: float) -> Freed:
+    """Free what can be freed in some 5 ms, looking at no environment; nothing, if another collection is under way."""
+    pace = Pace(seconds=_LITTLE, rests=False)
+    collection = Collection(store=store, index=index, policy=policy, now=now, pace=pace)
+    descriptor = try_claim(f"{store.locks}/{_LOCK}", _WHOLE)
+    if descriptor >= 0:
+        try:
+            collection.run_a_little()
+        finally:
+            os.close(descriptor)
+    return collection.freed
+
+
+_LOCK, _WHOLE = "gc", "0" * 64  # one claim, as on a wheel
+
+
+@dataclass(slots=True, kw_only=True)
+class Collection:
+    """One collection. With `rehearses`, `index` is a copy and no file is touched."""
+
+    store: Store
+    index: Index
+    policy: Policy
+    now: float
+    pace: Pace
+    rehearses: bool = False
+    watch: Watch = unwatched
+    freed: Freed = field(default_factory=Freed)
+
+    def run(self) -> Freed:
+        """Collect.
+
+        Raises:
+            RootUnreadable, RootUnknown: it cannot be told what is needed; nothing was freed.
+        """
+        self._sql.prepare()
+        self._roots()
+        self._leftovers()
+        self._orphans()
+        self._rows()
+        self._over_size()
+        self._release()
+        self.sweep()
+        return self.freed
+
+    def run_a_little(self) -> None:
+        """Collect until the time is over. Whatever is registered counts as being there."""
+        sql = self._sql
+        sql.prepare()
+        if sql.unplanned():
+            return
+        self._end_dead_leases()
+        self.sweep()
+        self._leftovers()
+        if sql.released_bytes() < _LITTLE_BYTES:
+            self._rows()
+            self._release()
+
+    @property
+    def _sql(self) -> IndexCollection:
+        return IndexCollection(self.index)
+
+    # Roots
+
+    def _roots(self) -> None:
+        sql, index = self._sql, self.index
+        rows = index.environments()
+        self.watch("Looking at environments", 0, len(rows))
+        found = review(
+            rows,
+            presence=lambda row: look(self.store, row),
+            is_planned=sql.is_planned,
+            now=self.now,
+            grace=self.policy.grace,
+        )
+        if not sql.clock_is_settled(self.now):
+            with index.writing():
+                sql.settle_clock(self.now)
+        self._end_dead_leases()
+        news = [(one.row, one.since) for one in found.kept if one.row.missing != one.since]
+        self.pace.each(index, news, lambda one: sql.mark_missing(*one))
+        self.pace.each(index, found.returned, lambda row: sql.mark_missing(row, None))
+        self.pace.each(index, found.expired, self._forget)
+        self.freed.missing.extend(found.kept)
+
+    def _end_dead_leases(self) -> None:
+        dead = [one for one in self._sql.leases() if not is_alive(self.store, one, tidy=not self.rehearses)]
+        self.pace.each(self.index, dead, self.index.drop_lease)
+
+    def _forget(self, missing: Missing) -> None:
+        if self._sql.forget(missing.row, missing.since):
+            self.freed.environments.append(missing.row.path)
+
+    # What lies around
+
+    def _leftovers(self) -> None:
+        found = find_leftovers(self.store)
+        known = {row.id for row in self.index.environments()}
+        for leftover in (*found.trash, *found.files, *found.locks):
+            if self.pace.is_over:
+                return
+            self._remove_leftover(leftover)
+        for name in found.tokens:
+            if name not in known:
+                self.freed.leftovers += 1
+                if not self.rehearses:
+                    drop_token(self.store, name)
+
+    def _remove_leftover(self, leftover: Leftover) -> None:
+        if self.rehearses or remove_leftover(self.store, leftover):
+            self.freed.leftovers += 1
+            self.freed.leftover_bytes += leftover.size
+
+    def _orphans(self) -> None:
+        """Files of an ingest that was killed between renaming them and committing their rows."""
+        self.freed.unrecorded = self._unrecorded()
+        if self.freed.unrecorded:
+            return
+        for shard in range(256):
+            self.watch("Looking for files without an owner", shard, 256)
+            suspects = self._suspects(shard)
+            if suspects:
+                removed: list[str] = []
+                self.pace.each(self.index, suspects, partial(self._remove_orphan, removed))
+                _unlink_all(removed)
+
+    def _suspects(self, shard: int) -> list[str]:
+        directory = f"{shard:02x}"
+        try:
+            there = {f"{directory}/{name}" for name in os.listdir(f"{self.store.blobs}/{directory}")}
+        except FileNotFoundError:
+            return []
+        if there:
+            after = bytes([shard + 1]) if shard < 255 else b"\xff" * 34
+            there.difference_update(map(blob_name, self._sql.blobs_between(bytes([shard]), after)))
+        return sorted(there)
+
+    def _remove_orphan(self, removed: list[str], name: str) -> None:
+        path = f"{self.store.blobs}/{name}"
+        try:
+            key, size = blob_key(name), os.lstat(path).st_size
+        except (ValueError, FileNotFoundError):  # not a blob's name: not ours to judge
+            return
+        if self._sql.has_blob(key):
+            return
+        self.freed.orphans += 1
+        self.freed.orphan_bytes += size
+        if not self.rehearses:
+            self._into_trash(name, removed)
+
+    def _unrecorded(self) -> list[str]:
+        """Wheels that have a record in the store and no row: then it is the index that lacks something."""
+        try:
+            recorded = set(os.listdir(self.store.records))
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in recorded.difference(self.index.sha256s()) if len(name) == 64)
+
+    # Rows
+
+    def _rows(self) -> None:
+        if self.policy.older_than is None:
+            return
+        sql, cutoff = self._sql, self.now - self.policy.older_than
+        self.watch("Taking out what nobody needs", 0, 0)
+        self._drop_pages(sql.old_generations(cutoff), lambda row: self._drop("generation", row, cutoff))
+        self._drop_pages(sql.unrooted(cutoff), lambda row: self._drop("manifest", row, cutoff))
+        self._drop_pages(sql.unused(cutoff), lambda row: self._drop("wheel", row, cutoff))
+
+    def _drop_pages(
+        self, pages: Iterable[Sequence[Sequence[object]]], drop: Callable[[Sequence[object]], object]
+    ) -> None:
+        for page in pages:
+            self.pace.each(self.index, page, drop)
+            if self.pace.is_over:
+                return
+
+    def _drop(self, kind: str, identity: Sequence[object], cutoff: float) -> int:
+        """Delete one row if it may still go; at most so many bytes of blobs are free then."""
+        sql, freed = self._sql, self.freed
+        if kind == "generation":
+            freed.generations += sql.drop_generation(str(identity[0]), int(str(identity[1])), cutoff=cutoff)
+            return 0
+        if kind == "manifest":
+            freed.manifests += sql.drop_manifest(str(identity[0]), cutoff=cutoff)
+            return 0
+        gone = sql.drop_wheel(int(str(identity[0])), cutoff=cutoff)
+        if gone is None:
+            return 0
+        freed.wheels += 1
+        sha256, files = gone
+        if not self.rehearses:
+            remove(f"{self.store.records}/{sha256}")
+        return sum(file.size for file in unpack(files)) if self.policy.max_size is not None else 0
+
+    def _over_size(self) -> None:
+        """Let go what was used least recently, until the rest is small enough or in use."""
+        if self.policy.max_size is None:
+            return
+        while not self.pace.is_over:
+            self._release()
+            excess = self.index.blob_count()[1] - self.policy.max_size
+            if excess <= 0 or not self._evict(excess):
+                return
+
+    def _evict(self, excess: int) -> bool:
+        """Let wheels go that may have `excess` bytes of their own, or one manifest; false if there is none to go."""
+        before = self.freed.rows
+        for one in self._sql.least_recently_used():
+            with self.pace.turn(self.index):
+                excess -= self._drop(one.kind, one.identity, one.used)
+            if excess <= 0 or one.kind != "wheel":
+                break
+        return self.freed.rows > before
+
+    def _release(self) -> None:
+        if not self._sql.released_bytes():
+            return
+        releases = Releases(self.index)
+        total, done, left = releases.begin(), 0, True
+        while left and not self.pace.is_over:
+            self.watch("Counting references", min(done, total), total)
+            with self.pace.turn(self.index) as turn:
+                while (left := releases.step()) and not turn.is_over:
+                    done += STEP
+
+    # Files
+
+    def sweep(self) -> None:
+        """Remove the files of what is condemned."""
+        total, done = self._sql.condemned_count(), 0
+        if not total:
+            return
+        self._make_durable()
+        while done < total and not self.pace.is_over:
+            self.watch("Removing files", done, total)
+            removed: list[str] = []
+            swept = self._sweep_some(removed)
+            _unlink_all(removed)
+            if not swept:
+                return
+            done += swept
+
+    def _sweep_some(self, removed: list[str]) -> int:
+        """Move some files away and forget that they are condemned; how many. Their new paths go into `removed`."""
+        with self.pace.turn(self.index) as turn:
+            condemned = self._sql.condemned(_FILES_AT_ONCE)
+            for count, (key, size) in enumerate(condemned, 1):  # noqa: B007 - counts what was done
+                if not self.rehearses:
+                    self._into_trash(blob_name(key), removed)
+                self.freed.blobs += 1
+                self.freed.blob_bytes += size
+                if turn.is_over:
+                    break
+            if not condemned:
+                return 0
+            self._sql.drop_condemned(condemned[0][0], condemned[count - 1][0])
+        return count
+
+    def _into_trash(self, name: str, removed: list[str]) -> None:
+        target = f"{self.store.trash}/{name.replace('/', '')}"
+        try:
+            os.rename(f"{self.store.blobs}/{name}", target)
+        except FileNotFoundError:  # gone already, by a collection that was killed here
+            return
+        removed.append(target)
+
+    def _make_durable(self) -> None:
+        """Wait until the rows' deletion is on the disk: it is in the log, or in the database since the last time."""
+        if self.rehearses:
+            return
+        try:
+            descriptor = os.open(f"{self.store.index_path}-wal", os.O_RDWR)
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _unlink_all(paths: Iterable[str]) -> None:
+    for path in paths:
+        remove(path)

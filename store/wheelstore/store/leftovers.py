@@ -1,0 +1,163 @@
+"""What dead operations left behind: unfinished things, partial downloads, lock files, tokens of nobody's, trash.
+
+An operation takes its lease before it makes anything, and gives it up last. So what was there before the leases were
+looked at belongs to one of those that are alive, or to nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from wheelstore.store.claims import try_claim
+from wheelstore.store.layout import Store
+from wheelstore.store.lease import is_alive, lease_files
+
+_DOWNLOAD = re.compile(r"([0-9a-f]{64})\.whl")
+_OPERATION = "op-"
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something that can go: `size` is what it takes up that nothing else does; `claim` is whose wheel it is."""
+
+    path: str
+    size: int
+    claim: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What nobody needs any more; `tokens` are names of tokens that no environment has a link to."""
+
+    files: Sequence[Leftover]
+    trash: Sequence[Leftover]
+    locks: Sequence[Leftover]
+    tokens: Sequence[str]
+    live: frozenset[str]
+
+
+def find_leftovers(store: Store) -> Leftovers:
+    """Look what there is; touches nothing."""
+    tmp, trash, tokens = _names(store.tmp), _names(store.trash), _names(store.tokens)
+    leases = {identifier: is_alive(store, identifier, tidy=False) for identifier in lease_files(store)}
+    live = frozenset(identifier for identifier, alive in leases.items() if alive)
+    return Leftovers(
+        files=[found for name in tmp if (found := _temporary(store, name, live))],
+        trash=[_leftover(f"{store.trash}/{name}") for name in trash if not live or _is_blob(name)],
+        locks=[_leftover(f"{store.locks}/{identifier}") for identifier in sorted(leases.keys() - live)],
+        tokens=[name for name in tokens if not live and _links(f"{store.tokens}/{name}") == 1],
+        live=live,
+    )
+
+
+def remove_leftover(store: Store, leftover: Leftover) -> bool:
+    """Remove it; false if somebody goes on with it after all."""
+    if not leftover.claim:
+        remove(leftover.path)
+        return True
+    descriptor = try_claim(f"{store.locks}/claims", leftover.claim)
+    if descriptor < 0:
+        return False
+    try:
+        remove(leftover.path)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def remove(path: str) -> None:
+    """Remove a file or a directory, whatever modes are in there; nothing, if it is gone already."""
+    try:
+        try:
+            os.unlink(path)
+        except PermissionError:
+            if os.name != "nt" or os.path.isdir(path):
+                raise
+            os.chmod(path, 0o600)  # Windows removes nothing that is read-only
+            os.unlink(path)
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, PermissionError):
+        if not os.path.isdir(path):
+            raise
+        _remove_tree(path)
+
+
+def _remove_tree(path: str) -> None:
+    from shutil import rmtree
+
+    os.chmod(path, 0o700)
+    for directory, directories, files in os.walk(path):
+        for name in directories:
+            if not os.path.islink(f"{directory}/{name}"):
+                os.chmod(f"{directory}/{name}", 0o700)
+        if os.name == "nt":
+            for name in files:
+                os.chmod(f"{directory}/{name}", 0o600)
+    rmtree(path)
+
+
+def _temporary(store: Store, name: str, live: frozenset[str]) -> Leftover | None:
+    path = f"{store.tmp}/{name}"
+    if download := _DOWNLOAD.match(name):
+        return None if _is_claimed(store, download[1]) else _leftover(path, download[1])
+    if name.removeprefix(_OPERATION) in live:
+        return None
+    if live and not name.startswith(f"{_OPERATION}lease-"):  # it may be any of theirs
+        return None
+    return _leftover(path)
+
+
+def _is_claimed(store: Store, sha256: str) -> bool:
+    claims = f"{store.locks}/claims"
+    if not os.path.exists(claims):
+        return False
+    descriptor = try_claim(claims, sha256)
+    if descriptor >= 0:
+        os.close(descriptor)
+    return descriptor < 0
+
+
+def _is_blob(name: str) -> bool:
+    """Whether a name in the trash is one that `gc` gave; others are of environments that are being replaced."""
+    return re.fullmatch(r"[0-9a-f]{64}(-x)?", name) is not None
+
+
+def _leftover(path: str, claim: str = "") -> Leftover:
+    return Leftover(path, sum(map(_size, _files(path))), claim)
+
+
+def _files(path: str) -> Iterator[str]:
+    if os.path.islink(path) or not os.path.isdir(path):
+        yield path
+        return
+    for directory, _, files in os.walk(path):
+        for name in files:
+            yield f"{directory}/{name}"
+
+
+def _size(path: str) -> int:
+    """What goes with a file; nothing, if it has other names."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return 0
+    return status.st_size if status.st_nlink == 1 and stat.S_ISREG(status.st_mode) else 0
+
+
+def _links(path: str) -> int:
+    try:
+        return os.stat(path).st_nlink
+    except FileNotFoundError:
+        return 0
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
