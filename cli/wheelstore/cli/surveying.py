@@ -55,7 +55,7 @@ def list_environments(
         store = open_store(root)
         with open_index(store.index_path) as index:
             rows = index.environments() if path is None else environments_named(index, path)
-            found = [_survey(store, index, row) for row in rows]
+            found = [_survey(store, index, row, in_full=history or as_json) for row in rows]
     elif path is not None:
         raise UnknownEnvironment(path, root, [])
     if as_json:
@@ -68,9 +68,9 @@ def list_environments(
         _write_environments(found)
 
 
-def _survey(store: Store, index: Index, row: EnvironmentRow) -> Surveyed:
+def _survey(store: Store, index: Index, row: EnvironmentRow, *, in_full: bool) -> Surveyed:
     packages = _packages(index, row.manifest)
-    history = tuple(_stages(index, index.generations(row.id)))
+    history = tuple(_stages(index, index.generations(row.id))) if in_full else ()
     return Surveyed(row, look(store, row), len(packages or ()), history)
 
 
