@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.summary import size_text
 from wheelstore.cli.tables import for_people, is_store, write_lines, write_table
-from wheelstore.store.index import open_index
+from wheelstore.resolve.facts import Facts
+from wheelstore.store.collection import rehearse
+from wheelstore.store.index import Index, open_index
 from wheelstore.store.index_reports import WheelUse, wheel_uses
-from wheelstore.store.layout import open_store
+from wheelstore.store.layout import Store, open_store
+from wheelstore.store.policy import Policy
 from wheelstore.store.usage import Totals, Usage, measure
+from wheelstore.store.vanished import RootUnknown, RootUnreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All that there is to tell, in bytes; `freed` is what gc would free."""
+    """All that there is to tell, in bytes; `freed` is what gc would free, None if that cannot be told."""
 
     usages: Sequence[Usage]
     totals: Totals
-    freed: int
+    freed: int | None
 
     @property
     def apparent(self) -> int:
@@ -48,13 +55,29 @@ def show_usage(root: str, *, wheels: bool, as_json: bool, quiet: int) -> None:
             _show_wheels(wheel_uses(index), as_json=as_json)
             return
         usages, totals = measure(index)
-        measured = Measured(usages, totals, max(0, totals.stored - totals.used))
+        measured = Measured(usages, totals, _freed(store, index, Console(quiet=quiet)))
     if as_json:
         write_json(_as_json(measured))
     elif for_people():
         _show(measured)
     else:
         _write(measured)
+
+
+def _freed(store: Store, index: Index, console: Console) -> int | None:
+    """What ``store gc`` would free, found out as its rehearsal does; only the store's owner can."""
+    if not store.writable:
+        return None
+    now = time.time()
+    try:
+        freed = rehearse(store, index, Policy(), now=now).size
+    except (RootUnknown, RootUnreadable) as error:
+        console.warn(str(error).replace("nothing was freed", "gc would free nothing", 1))
+        return None
+    if os.path.exists(store.facts_path):
+        with Facts(Path(store.facts_path)) as facts:
+            freed += facts.prunable(before=now, now=now)[1]
+    return freed
 
 
 def _show_wheels(uses: Sequence[WheelUse], *, as_json: bool) -> None:
@@ -90,11 +113,12 @@ def _as_json(measured: Measured) -> dict[str, object]:
 
 
 def _totals(measured: Measured) -> list[tuple[str, int]]:
+    freed = [] if measured.freed is None else [("gc would free", measured.freed)]
     return [
         ("environments", measured.apparent),
         ("store", measured.totals.stored),
         ("saved by sharing", measured.saved),
-        ("gc would free", measured.freed),
+        *freed,
     ]
 
 
