@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,20 @@ def test_wheel_files_are_added_once(universe: Universe, root: Path, work: Path) 
     assert call_store("add", alpha, beta).stderr.endswith("; all were there\n")
     assert alpha.exists()
     assert os.listdir(work) == []
+
+
+def test_adding_again_is_using(universe: Universe, root: Path) -> None:
+    universe.lock(root.parent / "lock.txt", "alpha==1.0", "beta==1.0")
+    added = ("add", universe.wheels["gamma==1.0"], root.parent / "lock.txt", "--find-links", universe.directory)
+    assert call_store(*added, "--no-index").status == 0
+    with sqlite3.connect(root / "index.sqlite3") as index:
+        tables = ("wheel_uses", "manifest_uses")
+        assert [index.execute(f"UPDATE {table} SET used = 1").rowcount for table in tables] == [3, 1]
+    index.close()
+    assert call_store(*added, "--no-index").status == 0
+    with sqlite3.connect(root / "index.sqlite3") as index:
+        assert [index.execute(f"SELECT min(used) > 1 FROM {table}").fetchone() for table in tables] == [(1,), (1,)]
+    index.close()
 
 
 def test_json(universe: Universe) -> None:

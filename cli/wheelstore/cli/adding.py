@@ -101,7 +101,11 @@ class _Add:
         rows = [found[at] for at in range(len(selected))]
         distinct = {row.sha256: row for row in rows}.values()
         added = [row for row in distinct if row.sha256 not in there]
-        return rows, added, [row for row in distinct if row.sha256 in there]
+        present = [row for row in distinct if row.sha256 in there]
+        if self.store.writable:
+            with self.index.writing():
+                self.index.use_wheels([row.sha256 for row in present], now=time.time())
+        return rows, added, present
 
     def _plan(self, installed: Sequence[Installed], interpreter: Interpreter, stamp: str, meaning: Meaning) -> None:
         """Make what an environment needs beside the wheels, so that even those can sync who may only read the store."""

@@ -46,9 +46,11 @@ def goal_of(
     plan = unpacked(lease.plan(digest))
     if plan is None:
         plan = _new_plan(digest, content, installed, interpreter, store=store, index=index, lease=lease)
-    if store.writable and key:
+    if store.writable:
         with index.writing():
-            index.put_answer(key, Answer(digest, inputs))
+            index.use_manifest(digest, now=time.time())
+            if key:
+                index.put_answer(key, Answer(digest, inputs))
     return Goal(digest, plan, key, inputs, interpreter, stamp)
 
 

@@ -274,19 +274,22 @@ class Index:
 
         A wheel that is there already is only used once more.
         """
-        execute = self._connection.execute
         for wheel, blobs in wheels:
-            inserted = execute(
+            inserted = self._connection.execute(
                 "INSERT INTO wheels (sha256, filename, name, version, size, purelib, files, origin, added)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO NOTHING RETURNING id",
                 (*wheel, now),
             ).fetchall()
             if inserted:
                 self._refer(blobs)
-            execute(
-                "INSERT OR REPLACE INTO wheel_uses (wheel, used) SELECT id, ? FROM wheels WHERE sha256 = ?",
-                (now, wheel.sha256),
-            )
+            self.use_wheels([wheel.sha256], now=now)
+
+    def use_wheels(self, sha256s: Iterable[str], *, now: float) -> None:
+        """Note that those of `sha256s` that are there were used; inside `writing`."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO wheel_uses (wheel, used) SELECT id, ? FROM wheels WHERE sha256 = ?",
+            [(now, sha256) for sha256 in sha256s],
+        )
 
     def _refer(self, blobs: Iterable[tuple[bytes, int]]) -> None:
         """Count one more reference to each blob, and take it back if it was condemned."""
