@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
+import subprocess
 from pathlib import Path
 from random import Random
 
 import pytest
-from support.front_door import FrontDoor
+from support.front_door import FrontDoor, call_store
+from support.locks import write_lock
+from support.rot import blob_files, digest_in, rot
 from support.trees import check_records
 from support.universe import Universe
-
-Rot = Callable[[Path], None]
+from support.wheels import make_wheel
 
 
 @pytest.fixture(autouse=True)
@@ -27,27 +27,6 @@ def venv(store: FrontDoor, universe: Universe, work: Path) -> Path:
     lock = universe.lock(work / "lock.txt", "alpha==1.0", "beta==1.0", "gamma==1.0")
     assert store("sync", lock).status == 0
     return work / ".venv"
-
-
-def rot(path: Path, dice: Random, *, hidden: bool = True) -> None:
-    """Change one byte in place; if it is `hidden`, the time does not tell."""
-    status = path.stat()
-    body = bytearray(path.read_bytes())
-    body[dice.randrange(len(body))] ^= 1 + dice.randrange(255)
-    path.chmod(0o644)
-    with path.open("r+b") as stream:
-        stream.write(body)
-    path.chmod(status.st_mode)
-    if hidden:
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def blobs(root: Path) -> list[Path]:
-    return sorted(path for path in (root / "blobs").rglob("*") if path.is_file())
-
-
-def name_of(blob: Path) -> str:
-    return f"{blob.parent.name}{blob.name}"
 
 
 def test_a_sound_store_is_verified_in_a_line(store: FrontDoor, full_store: Path) -> None:
@@ -72,16 +51,16 @@ def test_a_project_that_is_not_there_is_an_error(store: FrontDoor, full_store: P
 def test_a_bad_file_is_named_with_all_whom_it_affects(store: FrontDoor, venv: Path, full_store: Path) -> None:
     (module,) = venv.glob("lib/python3*/site-packages/alpha/__init__.py")
     rot(module, Random(1))
-    (blob,) = (path for path in blobs(full_store) if path.samefile(module))
+    (blob,) = (path for path in blob_files(full_store) if path.samefile(module))
     ran = store("verify")
     assert ran.status == 1
     assert ran.errors == [f"1 blob is damaged in the store {full_store}"]
     assert ran.hints == ["store verify --repair gets back what it can"]
-    assert f"altered {name_of(blob)}" in ran.stdout.splitlines()
+    assert f"altered {digest_in(blob)}" in ran.stdout.splitlines()
     assert "  alpha/__init__.py of alpha-1.0-py3-none-any.whl" in ran.stdout.splitlines()
     assert f"in {venv}: {module.relative_to(venv)}" in ran.stdout.splitlines()
     told = json.loads(store("verify", "--json").stdout)
-    assert told["bad_blobs"] == told["altered"] == [name_of(blob)]
+    assert told["bad_blobs"] == told["altered"] == [digest_in(blob)]
     assert told["environments"] == [{"path": str(venv), "files": [str(module.relative_to(venv))]}]
     assert told["wheels"] == ["alpha-1.0-py3-none-any.whl"]
     assert store("verify", "gamma").status == 0
@@ -103,3 +82,107 @@ def test_an_edit_through_an_environment_reaches_no_other(
         else:
             assert next(other.glob("lib/python3*/site-packages/alpha/__init__.py")).read_bytes() == b"value = 1\n"
             check_records(other)
+
+
+def test_bit_rot_is_found_repaired_and_healed(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 random single-byte changes, in environments too, because these are hardlinks."""
+    root, wheels = tmp_path / "rotten", tmp_path / "wheels"
+    monkeypatch.setenv("STORE_DIR", str(root))
+    monkeypatch.setenv("STORE_FIND_LINKS", str(wheels))
+    dice = Random(100)
+    made = [
+        make_wheel(
+            wheels,
+            name,
+            files={f"{name}/{number}.py": dice.randbytes(1 + number * 7) for number in range(40)},
+            entry_points={"console_scripts": {name: f"{name}:main"}},
+            scripts={f"{name}.py": f"#!python\nprint('{name}')\n".encode()},
+        )
+        for name in ("one", "two", "three", "four")
+    ]
+    lock = write_lock(work / "lock.txt", made)
+    for venv, mode in (("a", "hardlink"), ("b", "hardlink"), ("c", "copy")):
+        assert call_store("sync", lock, "--venv", venv, "--link-mode", mode).status == 0
+    whole = {path: path.read_bytes() for path in blob_files(root)}
+    victims = dice.sample(sorted(whole), 100)
+    for victim in victims:
+        rot(victim, dice)
+    found = call_store("verify", "--json")
+    assert found.status == 1
+    told = json.loads(found.stdout)
+    assert told["bad_blobs"] == sorted(digest_in(victim).removesuffix("-x") for victim in victims)
+    assert {Path(one["path"]).name for one in told["environments"]} == {"a", "b"}
+    repaired = call_store("verify", "--repair", "--json")
+    assert repaired.status == 0, repaired.stderr
+    told = json.loads(repaired.stdout)
+    assert (told["repaired"], told["unrepaired"], told["reasons"]) == (100, [], [])
+    assert {path: path.read_bytes() for path in blob_files(root)} == whole
+    for venv in ("a", "b", "c"):
+        assert check_records(work / venv) > 150
+        done = subprocess.run([work / venv / "bin/three.py"], capture_output=True, text=True, check=True)
+        assert done.stdout == "three\n"
+        assert call_store("sync", lock, "--venv", venv).stderr.startswith("Audited")
+    assert call_store("verify").status == 0
+    assert next((work / "a").glob("lib/python3*/site-packages/one/3.py")).stat().st_nlink >= 3
+
+
+def test_repair_needs_no_network_where_an_index_is_local_and_says_what_it_cannot_have(
+    store: FrontDoor, universe: Universe, venv: Path, full_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (module,) = venv.glob("lib/python3*/site-packages/alpha/__init__.py")
+    rot(module, Random(1))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("STORE_FIND_LINKS", str(tmp_path / "elsewhere"))
+    hidden = universe.wheels["alpha==1.0"].rename(tmp_path / "alpha-1.0-py3-none-any.whl")
+    try:
+        ran = call_store("verify", "--repair")
+        assert ran.status == 1
+        assert ran.errors == [f"1 blob is still damaged in the store {full_store}"]
+        assert ran.warnings == [
+            "alpha-1.0-py3-none-any.whl cannot be had again: neither its origin nor an index has it"
+        ]
+    finally:
+        hidden.rename(universe.wheels["alpha==1.0"])
+    assert call_store("verify", "--repair", "--offline").status == 0
+    assert module.read_bytes() == b"value = 1\n"
+
+
+def test_what_a_user_has_changed_is_not_healed(
+    store: FrontDoor, universe: Universe, venv: Path, full_store: Path
+) -> None:
+    (module,) = venv.glob("lib/python3*/site-packages/alpha/__init__.py")
+    content = module.read_bytes()
+    rot(module, Random(1))
+    module.unlink()
+    module.write_bytes(b"mine")
+    ran = call_store("verify", "--repair")
+    assert (ran.status, module.read_bytes()) == (0, b"mine")
+    assert content in [path.read_bytes() for path in blob_files(full_store)]
+
+
+def test_bytecode_of_a_bad_module_goes_with_it(store: FrontDoor, venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (module,) = venv.glob("lib/python3*/site-packages/alpha/__init__.py")
+    rot(module, Random(3))
+    cache = module.parent / "__pycache__"
+    cache.mkdir()
+    (cache / "__init__.cpython-311.pyc").write_bytes(b"bad")
+    (cache / "new.cpython-311.pyc").write_bytes(b"another's")
+    assert call_store("verify", "--repair").status == 0
+    assert [path.name for path in cache.iterdir()] == ["new.cpython-311.pyc"]
+
+
+def test_orphans_and_times_are_no_reason_to_fetch_anything(
+    store: FrontDoor, full_store: Path, venv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STORE_FIND_LINKS")
+    blob = blob_files(full_store)[3]
+    blob.chmod(0o644)
+    orphan = full_store / "blobs/00" / ("0" * 62)
+    orphan.write_bytes(b"left")
+    ran = store("verify")
+    assert (ran.status, "1 file that nobody needs" in ran.stderr) == (1, True)
+    assert store("verify", "--repair").status == 0
+    assert blob.stat().st_mode & 0o777 in (0o444, 0o555)
+    assert not orphan.exists()
+    assert list((full_store / "trash").iterdir()) == []
+    assert store("verify").stderr.count("\n") == 1

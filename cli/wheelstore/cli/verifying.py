@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from wheelstore.cli.affected import Affected, affected
 from wheelstore.cli.console import Console, write_data, write_json
 from wheelstore.cli.progress import progress_on
+from wheelstore.cli.repairing import Repair, Repaired
 from wheelstore.cli.request import VerifyRequest
+from wheelstore.cli.sources import open_sources
 from wheelstore.cli.summary import counted, duration, size_text
-from wheelstore.materialize.environment import read_state
-from wheelstore.materialize.healing import made_from, written_from
-from wheelstore.materialize.plan import PlanDamaged, unpack
 from wheelstore.resolve.pins import normalize
 from wheelstore.store.audit import Findings, audit, audit_some
 from wheelstore.store.blobs import blob_name
 from wheelstore.store.errors import StoreError
-from wheelstore.store.index import EnvironmentRow, Index, open_index
-from wheelstore.store.index_checks import Miscounted, Use, blobs_of_projects, miscounted, uses_of
+from wheelstore.store.index import Index, open_index
+from wheelstore.store.index_checks import Miscounted, Use, blobs_of_projects, miscounted, recount, uses_of
 from wheelstore.store.layout import Store, open_store
+from wheelstore.store.lease import Lease
+from wheelstore.store.restoring import pending_damage, remove_orphans
 from wheelstore.store.workers import Workers
 
 
@@ -50,43 +52,54 @@ class NoSuchWheels(StoreError):
         return f"the store {self.root} has no wheel of {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Affected:
-    """An environment with files, relative to it, that were made from bad blobs."""
+class StillDamaged(StoreError):
+    """A repair could not bring everything back; `blobs` are those that are left, `environments` cannot be healed."""
 
-    path: str
-    files: tuple[str, ...]
-    is_there: bool
+    hint = "when what is missing can be had, the same command goes on: give it an index or --find-links"
+
+    def __init__(self, root: str, blobs: int, environments: Sequence[str]) -> None:
+        super().__init__(root, blobs, tuple(environments))
+        self.root, self.blobs, self.environments = root, blobs, tuple(environments)
+
+    def __str__(self) -> str:
+        told = []
+        if self.blobs:
+            told.append(f"{_are(self.blobs, 'blob')} still damaged in the store {self.root}")
+        if self.environments:
+            told.append(f"{_are(len(self.environments), 'environment')} not healed: {', '.join(self.environments)}")
+        return "; ".join(told)
 
 
 @dataclass(slots=True)
 class Report:
-    """What was found: blobs, references, and who is affected."""
+    """What was found: blobs, references, and who is affected; and what a repair came to."""
 
     findings: Findings
     miscounted: list[Miscounted] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     environments: list[Affected] = field(default_factory=list)
+    repaired: Repaired | None = None
 
     @property
     def problems(self) -> list[str]:
         """What is wrong, in a few words each; nothing if all is well."""
-        return [
-            f"{counted(len(items), noun)} {one if len(items) == 1 else several}"
-            for items, noun, one, several in (
-                (self.findings.bad, "blob", "is damaged", "are damaged"),
-                (self.miscounted, "reference count", "is wrong", "are wrong"),
-            )
-            if items
-        ]
+        bad, wrong = len(self.findings.bad), len(self.miscounted)
+        told = [f"{_are(bad, 'blob')} damaged"] if bad else []
+        told += [f"{_are(wrong, 'reference count')} wrong"] if wrong else []
+        return told or ([f"{_are(len(self.environments), 'environment')} damaged"] if self.environments else [])
 
 
-def run_verify(request: VerifyRequest, *, started: float) -> None:
-    """Verify the store, or the wheels of some projects, and report.
+def _are(count: int, noun: str) -> str:
+    return f"{counted(count, noun)} {'is' if count == 1 else 'are'}"
+
+
+def run_verify(request: VerifyRequest, *, started: float, environ: Mapping[str, str] = os.environ) -> None:
+    """Verify the store, or the wheels of some projects, and report; with `request.repair` get back what is damaged.
 
     Raises:
-        Damaged: something is wrong.
+        Damaged, StillDamaged: something is wrong, or was not repaired.
         NoSuchWheels: one of the projects is not in the store.
+        StoreReadOnly: it is to be repaired, and is not ours.
     """
     common = request.common
     console = Console(quiet=common.quiet or int(common.json), verbose=common.verbose)
@@ -94,16 +107,42 @@ def run_verify(request: VerifyRequest, *, started: float) -> None:
         console.say(f"There is no store in {common.store}")
         return
     store = open_store(common.store)
-    with open_index(store.index_path) as index:
-        report = _Verification(request, store, index, console).run()
+    if request.repair and not store.writable:
+        raise NotOurs(store.root)
+    with open_index(store.index_path) as index, Lease(store, index, now=time.time()) as lease:
+        report = _Verification(request, store, index, lease, console, environ).run()
     seconds = time.perf_counter() - started
     if common.json:
         write_json(as_json(report, seconds))
     else:
         write_data("".join(f"{line}\n" for line in lines(report)))
         console.say(_summary(report, seconds))
-    if report.problems:
-        raise Damaged(store.root, report.problems)
+    _complain(store, report, console)
+
+
+def _complain(store: Store, report: Report, console: Console) -> None:
+    """Raise what is still wrong in the end."""
+    if report.repaired is None:
+        if report.problems:
+            raise Damaged(store.root, report.problems)
+        return
+    for reason in report.repaired.reasons if report.repaired.left else ():
+        console.warn(reason)
+    if report.repaired.left or report.repaired.unhealed:
+        raise StillDamaged(store.root, len(report.repaired.left), report.repaired.unhealed)
+
+
+class NotOurs(StoreError):
+    """The store belongs to someone else, who alone can repair it."""
+
+    hint = "ask its owner to run 'store verify --repair'"
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.root = root
+
+    def __str__(self) -> str:
+        return f"the store {self.root} is read-only here, and cannot be repaired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +150,34 @@ class _Verification:
     request: VerifyRequest
     store: Store
     index: Index
+    lease: Lease
     console: Console
+    environ: Mapping[str, str]
 
     def run(self) -> Report:
-        """Look at everything that was asked for."""
+        """Look at everything that was asked for, and repair it if that was asked for too."""
         chosen = self._chosen()
-        report = Report(self._audit(chosen))
-        if chosen is None:
-            report.miscounted = miscounted(self.index)
-        keys = {bad.key for bad in report.findings.bad}
-        report.uses = list(uses_of(self.index, keys))
-        report.environments = affected(self.index, {blob_name(key) for key in keys})
+        wrong = miscounted(self.index) if chosen is None else []
+        if wrong and self.request.repair:  # first, because only blobs that the index knows are looked at
+            with self.index.writing():
+                recount(self.index)
+        report = Report(self._audit(chosen), wrong)
+        found = {one.key: one.found for one in report.findings.bad}
+        report.uses = list(uses_of(self.index, found))
+        found = {**pending_damage(self.index), **found}
+        report.environments = affected(self.index, {blob_name(key): digest for key, digest in found.items()})
+        if self.request.repair:
+            report.repaired = self._repair(report)
         return report
+
+    def _repair(self, report: Report) -> Repaired:
+        """Repair what was found."""
+        remove_orphans(self.store, self.index, report.findings.orphans)
+        if not (report.findings.bad or report.environments):
+            return Repaired()
+        with open_sources(self.request.common, None, store=self.store, environ=self.environ) as sources:
+            repair = Repair(self.store, self.index, self.lease, sources, self.environ, self.console.detail)
+            return repair.run(report.findings.bad)
 
     def _chosen(self) -> dict[bytes, int] | None:
         """The blobs of the projects that were named; None for all there are."""
@@ -153,35 +208,6 @@ class _Verification:
             return audit_some(self.store, self.index, workers, chosen, count=count, progress=progress)
 
 
-def affected(index: Index, names: set[str]) -> list[Affected]:
-    """The environments that have files made from these blobs."""
-    if not names:
-        return []
-    targets: dict[str, tuple[str, ...]] = {}
-    found = []
-    for row in index.environments():
-        if row.manifest not in targets:
-            targets[row.manifest] = _targets(index, row.manifest, names)
-        if targets[row.manifest]:
-            found.append(Affected(row.path, targets[row.manifest], is_there(row)))
-    return found
-
-
-def _targets(index: Index, manifest: str, names: set[str]) -> tuple[str, ...]:
-    packed = index.manifest(manifest)
-    try:
-        plan = unpack(packed) if packed else None
-    except PlanDamaged:
-        plan = None
-    return tuple(sorted((*made_from(plan, names), *written_from(plan, names)))) if plan else ()
-
-
-def is_there(row: EnvironmentRow) -> bool:
-    """Whether what was registered is still at its path, and no other environment."""
-    state = read_state(row.path)
-    return state is not None and state.id == row.id
-
-
 def as_json(report: Report, seconds: float) -> dict[str, object]:
     """The report for programs; blobs by their digests in hex."""
     bad = report.findings.bad
@@ -194,7 +220,18 @@ def as_json(report: Report, seconds: float) -> dict[str, object]:
         "miscounted": [blob_hex(one.key) for one in report.miscounted],
         "wheels": sorted({use.filename for use in report.uses}),
         "environments": [{"path": one.path, "files": list(one.files)} for one in report.environments],
+        **(_repair_json(report.repaired) if report.repaired is not None else {}),
         "seconds": round(seconds, 4),
+    }
+
+
+def _repair_json(repaired: Repaired) -> dict[str, object]:
+    return {
+        "repaired": repaired.restored,
+        "unrepaired": [blob_hex(one.key) for one in repaired.left],
+        "reasons": repaired.reasons,
+        "healed": [{"path": path, "files": files} for path, files in repaired.healed.items()],
+        "unhealed": repaired.unhealed,
     }
 
 
@@ -226,4 +263,11 @@ def lines(report: Report) -> list[str]:
 def _summary(report: Report, seconds: float) -> str:
     findings = report.findings
     told = f"Verified {findings.blobs:,} {'blob' if findings.blobs == 1 else 'blobs'} ({size_text(findings.size)})"
+    repaired = report.repaired
+    if repaired is not None and (repaired.restored or repaired.healed):
+        told += f" and repaired {counted(repaired.restored, 'blob')}"
+        told += f" and {counted(len(repaired.healed), 'environment')}" if repaired.healed else ""
+    if report.findings.orphans:
+        done = "removed" if repaired is not None else "found"
+        told += f", {done} {counted(len(findings.orphans), 'file')} that nobody needs"
     return f"{told} in {duration(seconds)}"

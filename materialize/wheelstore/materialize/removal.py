@@ -27,7 +27,7 @@ def remove_files(root: str, targets: Iterable[str], *, keep: set[str]) -> None:
         emptied.add(directory)
     for cache, stems in modules.items():
         if directories.own(cache):
-            _remove_bytecode(f"{root}/{cache}", stems)
+            remove_bytecode(f"{root}/{cache}", stems)
             emptied.add(cache)
     for directory in sorted(emptied, key=len, reverse=True):
         while directory and directory not in keep:
@@ -71,7 +71,7 @@ def unlink(path: str) -> bool:
     return True
 
 
-def _remove_bytecode(cache: str, stems: set[str]) -> None:
+def remove_bytecode(cache: str, stems: set[str]) -> None:
     """Remove what was compiled from modules of these names, by whatever interpreter."""
     for name in os.listdir(cache):
         if name.endswith(".pyc"):

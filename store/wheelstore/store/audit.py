@@ -186,13 +186,16 @@ def _is_there(store: Store, key: bytes) -> bool:
     return os.path.lexists(f"{store.blobs}/{blob_name(key)}")
 
 
-def orphans_among(store: Store, index: Index, strangers: Collection[str]) -> list[str]:
-    """Those of `strangers`, names below ``blobs/``, that are there and that nobody knows, by name."""
+def orphans_among(store: Store, index: Index, strangers: Collection[str], *, locked: bool = False) -> list[str]:
+    """Those of `strangers`, names below ``blobs/``, that are there and that nobody knows, by name.
+
+    `locked` says that this is inside `Index.writing`.
+    """
     found: list[str] = []
     ordered = sorted(strangers)
     for start in range(0, len(ordered), _AT_ONCE):
         batch = {name: _key_of(name) for name in ordered[start : start + _AT_ONCE]}
-        with _alone(store, index):
+        with nullcontext() if locked else _alone(store, index):
             keys = {key for key in batch.values() if key is not None}
             known = index.known_blobs(keys).union(*(condemned_of_shard(index, one) for one in {key[0] for key in keys}))
             found += [

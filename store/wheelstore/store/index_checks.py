@@ -10,6 +10,8 @@ from wheelstore.store.filelist import columns, unpack
 from wheelstore.store.index import Index
 
 _LAST = b"\xff" * 40  # after every key
+RELEASED = "released up to"
+"""Under what `releases` remembers how far it is."""
 
 
 class Miscounted(NamedTuple):
@@ -84,6 +86,15 @@ def manifests_that_generated(index: Index, keys: Collection[bytes]) -> dict[str,
     return found
 
 
+def generations_of(index: Index, manifest: str) -> list[str]:
+    """The interpreters that environments of a manifest were made with, the latest first."""
+    rows = index.stream(
+        "SELECT interpreter, max(synced) FROM generations WHERE manifest = ? GROUP BY interpreter ORDER BY 2 DESC",
+        (manifest,),
+    )
+    return [interpreter for interpreter, _ in rows]
+
+
 def miscounted(index: Index) -> list[Miscounted]:
     """The blobs whose references are not what a recount says, by key."""
     with _recounted(index):
@@ -123,10 +134,23 @@ def _recounted(index: Index) -> Iterator[None]:
     try:
         list(index.stream("CREATE TEMP TABLE counted (key BLOB PRIMARY KEY, size, refs) WITHOUT ROWID"))
         for (files,) in index.stream("SELECT files FROM wheels UNION ALL SELECT generated FROM manifests"):
-            keys, sizes = columns(files)
-            index.many(_COUNT, {(key, size) for key, size in zip(keys, sizes, strict=True) if size})
+            index.many(_COUNT, _distinct(files))
+        for files, after in _released(index):
+            index.many(_COUNT, {(key, size) for key, size in _distinct(files) if key > after})
         yield
         list(index.stream("DROP TABLE counted"))
     finally:
         if own:
             list(index.stream("ROLLBACK"))
+
+
+def _distinct(files: bytes) -> set[tuple[bytes, int]]:
+    keys, sizes = columns(files)
+    return {(key, size) for key, size in zip(keys, sizes, strict=True) if size}
+
+
+def _released(index: Index) -> Iterator[tuple[bytes, bytes]]:
+    """The file lists that are being counted down (`releases`), each with the key up to which that is done."""
+    through, _, last = (index.recall(RELEASED) or b"0 ").partition(b" ")
+    for identifier, files in index.stream("SELECT id, files FROM released"):
+        yield files, last if identifier <= int(through) else b""

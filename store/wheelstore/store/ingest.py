@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -54,8 +54,10 @@ def staging_directory(operation: str, wheel: WheelFile) -> str:
     return f"{operation}/{wheel.sha256}"
 
 
-def stage(blobs: str, operation: str, wheel: WheelFile, limits: Limits) -> WheelRow:
-    """Unpack and check `wheel`; leave the blobs that `blobs` lacks in its staging directory.
+def stage(
+    blobs: str, operation: str, wheel: WheelFile, limits: Limits, *, only: Collection[bytes] | None = None
+) -> WheelRow:
+    """Unpack and check `wheel`; leave the blobs that `blobs` lacks in its staging directory, or `only` some.
 
     Raises:
         BadWheel: any refusal of the wheel; nothing was published.
@@ -67,7 +69,8 @@ def stage(blobs: str, operation: str, wheel: WheelFile, limits: Limits) -> Wheel
         with naming(wheel.filename):
             entries = read_archive(file, limits=limits)
             contents = check_wheel(wheel.filename, entries, lambda entry: _read(file, entry))
-            files = _unpack(file, entries, contents, blobs, staging)
+            lacks = _lacks(blobs) if only is None else lambda key, _: key in only
+            files = _unpack(file, entries, contents, lacks, staging)
         size = os.fstat(file.fileno()).st_size
     return WheelRow(
         sha256=wheel.sha256,
@@ -90,7 +93,7 @@ def publish(blobs: str, operation: str, wheel: WheelFile) -> set[str]:
     staging = staging_directory(operation, wheel)
     names = os.listdir(staging)
     for name in names:
-        _replace(f"{staging}/{name}", f"{blobs}/{name[:2]}/{name[2:]}")
+        replace_blob(f"{staging}/{name}", f"{blobs}/{name[:2]}/{name[2:]}")
     os.rmdir(staging)
     return set(names)
 
@@ -135,7 +138,7 @@ class Generated:
         if missing:
             os.makedirs(self._directory, 0o700, exist_ok=True)
             for key, data in missing:
-                _write(self._staged(key), key, data)
+                write_blob(self._staged(key), key, data)
             flush(self._directory)
 
     def publish(self) -> bytes:
@@ -143,18 +146,19 @@ class Generated:
         for key, data in self._contents.items():
             blob, staged = f"{self._blobs}/{blob_name(key)}", self._staged(key)
             if os.path.exists(staged):
-                _replace(staged, blob)
+                replace_blob(staged, blob)
             elif not _present(blob, key, len(data)):  # collected meanwhile
                 os.makedirs(self._directory, 0o700, exist_ok=True)
-                _write(staged, key, data)
-                _replace(staged, blob)
+                write_blob(staged, key, data)
+                replace_blob(staged, blob)
         return pack(StoredFile("", key, len(data)) for key, data in self._contents.items())
 
     def _staged(self, key: bytes) -> str:
         return f"{self._directory}/generated-{key.hex()}"
 
 
-def _replace(temporary: str, blob: str) -> None:
+def replace_blob(temporary: str, blob: str) -> None:
+    """Give a staged file its blob's name."""
     try:
         os.replace(temporary, blob)
     except PermissionError:
@@ -164,8 +168,16 @@ def _replace(temporary: str, blob: str) -> None:
         os.replace(temporary, blob)
 
 
+def _lacks(blobs: str) -> Callable[[bytes, int], bool]:
+    return lambda key, size: not _present(f"{blobs}/{blob_name(key)}", key, size)
+
+
 def _unpack(
-    file: BinaryIO, entries: list[Entry], contents: WheelContents, blobs: str, staging: str
+    file: BinaryIO,
+    entries: list[Entry],
+    contents: WheelContents,
+    lacks: Callable[[bytes, int], bool],
+    staging: str,
 ) -> list[StoredFile]:
     scripts = f"{contents.data_dir}/scripts/"
     large = f"{staging}/large"
@@ -182,14 +194,14 @@ def _unpack(
                 check_recorded(contents, entry.name, _hash_for(contents, entry)(data).digest(), entry.size)
             digest = blake3(data).digest()
         key = digest + b"x" if executable else digest
-        if entry.size and key not in seen and not _present(f"{blobs}/{blob_name(key)}", key, entry.size):
+        if entry.size and key not in seen and lacks(key, entry.size):
             seen.add(key)
             staged = f"{staging}/{blob_name(key).replace('/', '')}"
             if streamed:
                 _finish(large, key)
                 os.rename(large, staged)
             else:
-                _write(staged, key, data)
+                write_blob(staged, key, data)
         elif streamed:
             os.unlink(large)
         files.append(StoredFile(entry.name, key, entry.size))
@@ -282,7 +294,8 @@ def _present(path: str, key: bytes, size: int) -> bool:
     return status.st_size == size and int(status.st_mtime) == blob_mtime(key)
 
 
-def _write(path: str, key: bytes, data: bytes) -> None:
+def write_blob(path: str, key: bytes, data: bytes) -> None:
+    """Write a new file of a blob's content, time and mode."""
     descriptor = os.open(path, _CREATE, 0o600)
     try:
         view = memoryview(data)

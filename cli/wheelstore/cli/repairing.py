@@ -1,0 +1,281 @@
+"""Get damaged blobs back: from the wheels' origins or the indexes, or by planning anew; then heal environments."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from blake3 import blake3
+
+from wheelstore.cli.affected import environments_with, is_there
+from wheelstore.cli.goals import scheme_of
+from wheelstore.cli.interpreters import find
+from wheelstore.cli.sources import Sources
+from wheelstore.materialize.distribution import Blobs, Installed, plan_environment
+from wheelstore.materialize.healing import heal
+from wheelstore.materialize.interpreter import Interpreter
+from wheelstore.materialize.link import BlobUnusable, read_blob
+from wheelstore.materialize.manifest import manifest_identity, manifest_wheels
+from wheelstore.resolve.downloads import Downloads, Job
+from wheelstore.resolve.errors import ResolveError
+from wheelstore.resolve.find_links import local_path
+from wheelstore.store.archive import DEFAULT_LIMITS
+from wheelstore.store.audit import BadBlob
+from wheelstore.store.blobs import blob_name
+from wheelstore.store.errors import StoreError
+from wheelstore.store.index import Index, WheelRow
+from wheelstore.store.index_checks import generations_of, manifests_that_generated, uses_of
+from wheelstore.store.ingest import WheelFile, stage, staging_directory, write_blob
+from wheelstore.store.layout import Store
+from wheelstore.store.lease import Lease
+from wheelstore.store.restoring import (
+    forget_damage,
+    mend_touched,
+    pending_damage,
+    remember_damage,
+    replace_bad,
+    staged_in,
+    still_bad,
+)
+
+
+@dataclass(slots=True)
+class Repaired:
+    """What a repair came to: blobs that are good again, those that are `left`, why, and which environments were healed.
+
+    `healed` has the files by environment; `unhealed` are environments that could not be written to, with the reason.
+    """
+
+    restored: int = 0
+    left: list[BadBlob] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    healed: dict[str, list[str]] = field(default_factory=dict)
+    unhealed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The means of one repair; the lease protects what it works on."""
+
+    store: Store
+    index: Index
+    lease: Lease
+    sources: Sources
+    environ: Mapping[str, str]
+    detail: Callable[[str], None]
+
+    def run(self, bad: Sequence[BadBlob]) -> Repaired:
+        """Bring back what is `bad`, and heal the environments that have it.
+
+        Raises:
+            OSError, IndexUnusable: the store cannot be written to; running it again goes on.
+        """
+        done = Repaired()
+        remember_damage(self.index, bad)
+        mend_touched(self.store, bad)
+        wanted = {one.key for one in still_bad(self.store, [one.key for one in bad])}
+        with self._directory() as directory:
+            wanted -= self._from_wheels(wanted, directory, done.reasons)
+            wanted -= self._from_plans(wanted, directory, done.reasons)
+        done.left = still_bad(self.store, [one.key for one in bad])
+        done.restored = len(bad) - len(done.left)
+        self._heal(done)
+        return done
+
+    @contextmanager
+    def _directory(self) -> Iterator[str]:
+        directory = self.lease.directory
+        os.makedirs(directory, 0o700, exist_ok=True)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    # Wheels
+
+    def _from_wheels(self, wanted: Collection[bytes], directory: str, reasons: list[str]) -> set[bytes]:
+        """Get wheels again, as few as have all of the blobs `wanted`; the blobs that this brought back."""
+        found: dict[str, set[bytes]] = {}
+        for use in uses_of(self.index, wanted):
+            found.setdefault(use.sha256, set()).add(use.key)
+        rows = self.lease.wheels(found)
+        restored: set[bytes] = set()
+        while True:
+            chosen = _cover({sha256: keys - restored for sha256, keys in found.items() if sha256 in rows})
+            if not chosen:
+                return restored
+            fetched = self._fetch([rows[sha256] for sha256 in chosen], directory, reasons)
+            staged: dict[bytes, str] = {}
+            for sha256 in chosen:
+                keys = found.pop(sha256) - restored
+                if sha256 in fetched:
+                    staged |= self._unpack(rows[sha256], fetched[sha256], directory, keys, reasons)
+            restored |= replace_bad(self.store, self.index, staged)
+
+    def _fetch(self, rows: Sequence[WheelRow], directory: str, reasons: list[str]) -> dict[str, str]:
+        """Download wheels: where they came from, else where an index has them now. Their paths by sha256."""
+        fetched: dict[str, str] = {}
+        self._download([(row, row.origin) for row in rows if row.origin and _may_be(row.origin)], directory, fetched)
+        for row in rows:
+            if row.sha256 not in fetched:
+                reason = self._fetch_one(row, directory, fetched)
+                if reason:
+                    reasons.append(f"{row.filename} cannot be had again: {reason}")
+        return fetched
+
+    def _fetch_one(self, row: WheelRow, directory: str, fetched: dict[str, str]) -> str | None:
+        """Get one wheel from wherever an index says that it is; why not."""
+        try:
+            url = self._located(row)
+        except ResolveError as error:
+            return str(error)
+        if url is None:
+            return "neither its origin nor an index has it"
+        return self._download([(row, url)], directory, fetched)
+
+    def _located(self, row: WheelRow) -> str | None:
+        indexes = self.sources.indexes
+        indexes.doubt(row.name)
+        for answer in indexes.search(row.name):
+            for file in answer.page.files():
+                if file.filename == row.filename and indexes.hashed(file).sha256 in (row.sha256, None):
+                    indexes.flush()
+                    return file.url
+        return None
+
+    def _download(self, jobs: Iterable[tuple[WheelRow, str]], directory: str, fetched: dict[str, str]) -> str | None:
+        """Download what can be; the first reason for what cannot."""
+        wheels = [
+            Job(
+                key=row.sha256,
+                url=url,
+                target=f"{directory}/{row.sha256}.whl",
+                hashes={"sha256": row.sha256},
+                size=row.size,
+            )
+            for row, url in jobs
+        ]
+        try:
+            with Downloads(self.sources.transport, wheels) as downloads:
+                for sha256, _ in downloads:
+                    fetched[sha256] = f"{directory}/{sha256}.whl"
+        except ResolveError as error:
+            errors: Sequence[BaseException] = getattr(error, "errors", ()) or (error,)
+            return str(errors[0])
+        return None
+
+    def _unpack(
+        self, row: WheelRow, path: str, directory: str, keys: Collection[bytes], reasons: list[str]
+    ) -> dict[bytes, str]:
+        """Unpack the blobs `keys` of a wheel; where they are."""
+        wheel = WheelFile(path=path, filename=row.filename, sha256=row.sha256)
+        try:
+            stage(self.store.blobs, directory, wheel, DEFAULT_LIMITS, only=keys)
+        except StoreError as error:
+            reasons.append(str(error))
+            return {}
+        self.detail(f"Got {row.filename} again")
+        os.unlink(path)
+        return staged_in(staging_directory(directory, wheel), keys)
+
+    # What was made for manifests
+
+    def _from_plans(self, wanted: Collection[bytes], directory: str, reasons: list[str]) -> set[bytes]:
+        """Make anew what plans have made up: the blobs that this brought back."""
+        staged: dict[bytes, str] = {}
+        for digest, keys in manifests_that_generated(self.index, wanted).items():
+            lacking = keys.difference(staged)
+            if lacking:
+                own = f"{directory}/{digest}"
+                os.makedirs(own, exist_ok=True)
+                try:
+                    self._plan_again(digest, own, lacking)
+                except (StoreError, OSError) as error:
+                    reasons.append(f"what was made for an environment cannot be made again: {error}")
+                staged |= staged_in(own, lacking)
+        return replace_bad(self.store, self.index, staged)
+
+    def _plan_again(self, digest: str, staged: str, keys: Collection[bytes]) -> None:
+        """Plan a manifest once more, and write those of the blobs `keys` that come of it into `staged`."""
+        self.lease.plan(digest)
+        content = self.index.manifest_content(digest) or b""
+        wheels = manifest_wheels(content)
+        rows = self.lease.wheels([one.sha256 for one in wheels])
+        installed = [Installed(wheel=rows[one.sha256], direct_url=one.direct_url) for one in wheels]
+
+        def put(data: bytes) -> bytes:
+            key = blake3(data).digest()
+            if key in keys and not os.path.exists(f"{staged}/{key.hex()}"):
+                write_blob(f"{staged}/{key.hex()}", key, data)
+            return key
+
+        def read(key: bytes) -> bytes:
+            return read_blob(self.store.blobs, blob_name(key), "a plan")
+
+        plan_environment(installed, scheme_of(self._interpreter(digest, content)), Blobs(read, put))
+
+    def _interpreter(self, digest: str, content: bytes) -> Interpreter:
+        """The interpreter that a manifest is for.
+
+        Raises:
+            InterpreterGone: it is not there any more.
+        """
+        identity = manifest_identity(content)
+        for executable in generations_of(self.index, digest):
+            try:
+                interpreter, _ = find(executable, self.index, self.environ)
+            except StoreError:
+                continue
+            if interpreter.identity == identity:
+                return interpreter
+        raise InterpreterGone
+
+    # Environments
+
+    def _heal(self, done: Repaired) -> None:
+        """Give every environment that is there good files for bad ones, and forget about the damage if that is all."""
+        pending = pending_damage(self.index)
+        left = {one.key for one in done.left}
+        bad = {blob_name(key): found for key, found in pending.items() if key not in left}
+        everywhere = not left
+        for row, plan in environments_with(self.index, bad):
+            if not is_there(row):
+                everywhere = everywhere and not os.path.exists(row.path)
+                continue
+            try:
+                files = heal(row.path, plan, bad, blobs=self.store.blobs)
+            except (BlobUnusable, OSError) as error:
+                done.unhealed.append(f"{row.path}: {error}")
+                everywhere = False
+                continue
+            if files:
+                done.healed[row.path] = files
+        if everywhere:
+            forget_damage(self.index)
+
+
+class InterpreterGone(StoreError):
+    """The interpreter that a plan was made for is not there any more."""
+
+    def __str__(self) -> str:
+        return "its interpreter is gone"
+
+
+def _cover(found: Mapping[str, Collection[bytes]]) -> list[str]:
+    """Wheels (by sha256) that between them have all the blobs; those with the most first."""
+    chosen: list[str] = []
+    covered: set[bytes] = set()
+    for sha256, keys in sorted(found.items(), key=lambda item: (-len(item[1]), item[0])):
+        if not covered.issuperset(keys):
+            chosen.append(sha256)
+            covered.update(keys)
+    return chosen
+
+
+def _may_be(origin: str) -> bool:
+    """Whether it is worth to ask for a wheel where it came from: a file that is gone needs no error."""
+    path = local_path(origin) if origin.startswith("file:") else None
+    return path is None or os.path.exists(path)

@@ -1,0 +1,117 @@
+"""Put good files in the place of bad blobs: exactly those, each by one rename, while nobody else changes the store.
+
+Whatever brings the bytes writes them into a directory of the operation, under the blobs' names without the slash, as
+`ingest.stage` does.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterable, Mapping
+
+from wheelstore.store.audit import BadBlob, Fault, check_blob
+from wheelstore.store.blobs import blob_mtime, blob_name
+from wheelstore.store.durable import flush
+from wheelstore.store.index import Index
+from wheelstore.store.ingest import replace_blob
+from wheelstore.store.layout import Store
+
+_AT_ONCE = 500  # blobs that are replaced under one lock
+_PENDING = "damaged"  # what was bad, until every environment with it is healed
+
+
+def staged_in(directory: str, keys: Iterable[bytes]) -> dict[bytes, str]:
+    """Where, in a directory, those of the blobs are that are staged there."""
+    paths = {key: f"{directory}/{_flat(key)}" for key in keys}
+    return {key: path for key, path in paths.items() if os.path.exists(path)}
+
+
+def replace_bad(store: Store, index: Index, staged: Mapping[bytes, str]) -> set[bytes]:
+    """Put staged files in the place of the blobs of their keys; those that anybody still wants.
+
+    Raises:
+        OSError, IndexUnusable: it cannot be written; what was replaced until then is good.
+    """
+    if not staged:
+        return set()
+    flush(store.tmp)
+    replaced: set[bytes] = set()
+    ordered = sorted(staged)
+    for start in range(0, len(ordered), _AT_ONCE):
+        with index.writing():
+            for key in index.known_blobs(ordered[start : start + _AT_ONCE]):
+                blob = f"{store.blobs}/{blob_name(key)}"
+                if os.path.isdir(blob) and not os.path.islink(blob):
+                    os.rename(blob, _in_trash(store))
+                os.makedirs(os.path.dirname(blob), 0o700, exist_ok=True)
+                replace_blob(staged[key], blob)
+                replaced.add(key)
+    return replaced
+
+
+def mend_touched(store: Store, bad: Iterable[BadBlob]) -> None:
+    """Give blobs whose bytes are right their time and mode again: in place, so that their links have them too."""
+    for one in bad:
+        if one.fault is Fault.TOUCHED:
+            path = f"{store.blobs}/{blob_name(one.key)}"
+            os.utime(path, (blob_mtime(one.key), blob_mtime(one.key)))
+            os.chmod(path, 0o555 if len(one.key) > 32 else 0o444)
+
+
+def remove_orphans(store: Store, index: Index, names: Collection[str]) -> None:
+    """Remove files below ``blobs/`` that `audit.orphans_among` has found, unless they have become somebody's."""
+    from wheelstore.store.audit import orphans_among
+
+    doomed: list[str] = []
+    ordered = sorted(names)
+    for start in range(0, len(ordered), _AT_ONCE):
+        batch = ordered[start : start + _AT_ONCE]
+        with index.writing():
+            for name in orphans_among(store, index, batch, locked=True):
+                doomed.append(_in_trash(store))
+                os.rename(f"{store.blobs}/{name}", doomed[-1])
+    for path in doomed:
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            import shutil
+
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+
+
+def still_bad(store: Store, keys: Iterable[bytes]) -> list[BadBlob]:
+    """Those of the blobs that are still not what they should be."""
+    return [bad for key in sorted(keys) if (bad := check_blob(store.blobs, key)) is not None]
+
+
+def remember_damage(index: Index, bad: Iterable[BadBlob]) -> None:
+    """Keep what is bad, and what bytes it had, so that environments are healed even if this process dies before."""
+    known = pending_damage(index)
+    known.update((one.key, one.found) for one in bad if one.fault is not Fault.TOUCHED)
+    text = "\n".join(f"{blob_name(key)} {found.hex()}" for key, found in sorted(known.items()))
+    index.remember(_PENDING, text.encode())
+
+
+def pending_damage(index: Index) -> dict[bytes, bytes]:
+    """What bytes (by their BLAKE3) environments may have instead of some blobs, since a repair that did not end."""
+    from wheelstore.store.blobs import blob_key
+
+    lines = (index.recall(_PENDING) or b"").decode().splitlines()
+    pairs = (line.split(" ") for line in lines)
+    return {blob_key(name): bytes.fromhex(found) for name, found in pairs}
+
+
+def forget_damage(index: Index) -> None:
+    """Forget what `remember_damage` kept."""
+    if index.recall(_PENDING):
+        index.remember(_PENDING, b"")
+
+
+def _flat(key: bytes) -> str:
+    return blob_name(key).replace("/", "")
+
+
+def _in_trash(store: Store) -> str:
+    os.makedirs(store.trash, 0o700, exist_ok=True)
+    return f"{store.trash}/bad-{os.getpid()}-{os.urandom(6).hex()}"
