@@ -235,3 +235,12 @@ def test_nothing_is_forgotten_if_one_is_unknown(store: FrontDoor, full_store: Pa
 def test_forgetting_makes_no_store(store: FrontDoor, tmp_path: Path) -> None:
     assert store("forget", "one").errors == [f"one is no environment of the store {tmp_path}/store"]
     assert not (tmp_path / "store").exists()
+
+
+def test_a_forgotten_environment_is_known_again_after_a_sync(
+    store: FrontDoor, universe: Universe, full_store: Path, work: Path
+) -> None:
+    sync(store, universe, "one.txt", "alpha==1.0")
+    assert store("forget", ".venv").status == 0
+    sync(store, universe, "one.txt", "alpha==1.0")
+    assert [one["status"] for one in json.loads(store("envs", "--json").stdout)] == ["live"]

@@ -84,7 +84,7 @@ def look(path: str, *, clear: bool, spared: Sequence[str] = ()) -> Place:
     except UnicodeEncodeError:
         raise UnusablePlace(path, "its name is not UTF-8, which scripts are written in") from None
     if os.path.lexists(f"{path}/pyvenv.cfg"):
-        return Place(path, existing=not clear, state=None if clear else read_state(path), clear=clear)
+        return Place(path, existing=not clear, state=read_state(path), clear=clear)
     try:
         empty = not os.listdir(path)
     except OSError:
@@ -146,10 +146,18 @@ def _probe(store: Store, directory: str) -> frozenset[str]:
         raise TargetUnwritable(directory, error.strerror or str(error)) from None
 
 
-def bring(place: Place, goal: Goal, means: Means, *, reinstall: bool = False, dry_run: bool = False) -> Outcome:
+def bring(
+    place: Place,
+    goal: Goal,
+    means: Means,
+    *,
+    reinstall: bool = False,
+    dry_run: bool = False,
+    options: VenvOptions = DEFAULT_OPTIONS,
+) -> Outcome:
     """Make the environment at `place` exactly `goal`, and keep its state; with `dry_run` only say what would be done.
 
-    The lease of `means` protects the goal's manifest.
+    The lease of `means` protects the goal's manifest. `options` are for an environment that is made anew.
 
     Raises:
         TargetUnwritable: it cannot be written to.
@@ -163,7 +171,7 @@ def bring(place: Place, goal: Goal, means: Means, *, reinstall: bool = False, dr
         if not place.clear and os.path.lexists(f"{place.path}/pyvenv.cfg"):  # somebody made it while we waited
             made = Place(place.path, existing=True, state=read_state(place.path))
             return _change(made, goal, means, reinstall=reinstall, dry_run=False)
-        build(place, goal, means)
+        build(place, goal, means, options=options)
     return outcome
 
 

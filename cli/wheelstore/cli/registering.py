@@ -32,6 +32,7 @@ class Place(NamedTuple):
     """Where an environment is or will be.
 
     `existing` is false for a path that is free (or an empty directory), and for one whose content is to go (`clear`).
+    What takes the place of an environment goes on with its history: that is what `state` is for there.
     """
 
     path: str
@@ -78,7 +79,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
         OSError, IndexUnusable: that cannot be written; the environment's state does not hold then.
     """
     store, index = means.store, means.index
-    identifier = _identifier(place, index) if store.writable else ""
+    identifier = _identifier(place, store.root, index) if store.writable else ""
     identifier = identifier or os.urandom(8).hex()
     interpreter = goal.interpreter
     os.makedirs(f"{directory}/.wheelstore", exist_ok=True)
@@ -147,9 +148,13 @@ def in_place(place: Place, identifier: str, means: Means) -> None:
             means.lease.drop()
 
 
-def _identifier(place: Place, index: Index) -> str:
-    """The id that an environment had and keeps; empty for a new one, and for a copy of one that is still there."""
-    if place.state is None:
+def _identifier(place: Place, root: str, index: Index) -> str:
+    """The id that an environment had and keeps.
+
+    Empty for a new one, for a copy of one that is still there, and for one that comes from another store: that one is
+    to see that it has lost it.
+    """
+    if place.state is None or place.state.store != root:
         return ""
     row = index.environment(place.state.id)
     if row is None or row.path == place.path:

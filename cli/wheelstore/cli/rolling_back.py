@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from wheelstore.cli.activating import as_typed
 from wheelstore.cli.console import Console, write_json
-from wheelstore.cli.environments import VenvOptions, bring, build, link_mode, look, unpacked
+from wheelstore.cli.environments import VenvOptions, bring, link_mode, look, unpacked
 from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import find, memory_of
 from wheelstore.cli.registering import Goal, Means, Place
@@ -210,12 +210,10 @@ class _Rollback:
         assert place.state is not None
         mode = link_mode(self._store, self._index, place.state.mode, place.path)
         means = Means(self._store, self._index, self._lease, mode, self._now)
-        dry_run = self._request.dry_run
-        if present is not None and present[0].identity == goal.interpreter.identity:
-            return goal, bring(place, goal, means, dry_run=dry_run)
-        if not dry_run:
-            build(place._replace(existing=False), goal, means, options=_options(place.path, goal))
-        return goal, Outcome(added=tuple(goal.plan.distributions), files=len(goal.plan.targets))
+        options = VenvOptions()
+        if present is None or present[0].identity != goal.interpreter.identity:
+            place, options = place._replace(existing=False, clear=True), _options(place.path, goal)
+        return goal, bring(place, goal, means, dry_run=self._request.dry_run, options=options)
 
     def _present(self) -> tuple[Interpreter, str] | None:
         """The interpreter that the environment has now, and its stamp; None if it is gone."""

@@ -64,10 +64,19 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
         and _is_there(state)
         and answer_key(locks, identity=state.identity, require_hashes=request.require_hashes) == state.key
         and marks_hold(request.venv, state.marks)
-        and os.path.exists(f"{request.store}/format")
+        and _is_known(request.store, state)
         and inputs_hold(state.inputs)
         and state.boot in ("", boot_id())
     )
+
+
+def _is_known(store: str, state: State) -> bool:
+    """Whether the store is there and counts the environment as a root, which it may have forgotten meanwhile."""
+    if os.path.exists(f"{store}/tokens/{state.id}"):
+        return True
+    from wheelstore.store.layout import open_store
+
+    return os.path.exists(f"{store}/format") and not open_store(store).writable
 
 
 def _is_there(state: State) -> bool:
