@@ -26,7 +26,7 @@ from wheelstore.resolve.pins import IndexSource
 from wheelstore.resolve.selection import Selected
 from wheelstore.store.archive import DEFAULT_LIMITS
 from wheelstore.store.claims import Claims
-from wheelstore.store.durable import flush
+from wheelstore.store.durable import flush, flush_names
 from wheelstore.store.errors import StoreError
 from wheelstore.store.index import Index, WheelRow
 from wheelstore.store.ingest import WheelFile, blobs_of, lacking, publish, stage
@@ -192,6 +192,7 @@ class _Operation:
             published = [future.result() for future in futures]
             lacks = [lacking(index, blobs, row, names) for (_, row), names in zip(batch, published, strict=True)]
             whole = [row for (_, row), lack in zip(batch, lacks, strict=True) if not lack]
+            flush_names(self.directory)
             index.add_wheels(((row, blobs_of(row)) for row in whole), now=time.time())
         return [wheel for (wheel, _), lack in zip(batch, lacks, strict=True) if lack]
 

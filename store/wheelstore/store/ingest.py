@@ -23,7 +23,7 @@ from isal import isal_zlib
 
 from wheelstore.store.archive import Entry, Limits, read_archive
 from wheelstore.store.blobs import blob_mtime, blob_name
-from wheelstore.store.durable import flush
+from wheelstore.store.durable import flush, flush_names
 from wheelstore.store.filelist import StoredFile, pack, unpack
 from wheelstore.store.index import Index, WheelRow
 from wheelstore.store.layout import Store
@@ -143,6 +143,7 @@ class Generated:
 
     def publish(self) -> bytes:
         """Give them their blobs' names, inside `Index.writing`; their list, packed, for `Index.put_manifest`."""
+        published = False
         for key, data in self._contents.items():
             blob, staged = f"{self._blobs}/{blob_name(key)}", self._staged(key)
             if os.path.exists(staged):
@@ -151,6 +152,11 @@ class Generated:
                 os.makedirs(self._directory, 0o700, exist_ok=True)
                 write_blob(staged, key, data)
                 replace_blob(staged, blob)
+            else:
+                continue
+            published = True
+        if published:
+            flush_names(self._directory)
         return pack(StoredFile("", key, len(data)) for key, data in self._contents.items())
 
     def _staged(self, key: bytes) -> str:
