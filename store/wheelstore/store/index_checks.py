@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from wheelstore.store.filelist import columns, unpack
 from wheelstore.store.index import Index
+from wheelstore.store.index_releases import pending_references
 
 _LAST = b"\xff" * 40  # after every key
-RELEASED = "released up to"
-"""Under what `releases` remembers how far it is."""
 
 
 class Miscounted(NamedTuple):
@@ -125,32 +124,29 @@ DELETE FROM blobs WHERE key NOT IN (SELECT key FROM counted)
 _COUNT = "INSERT INTO counted (key, size, refs) VALUES (?, ?, 1) ON CONFLICT (key) DO UPDATE SET refs = refs + 1"
 
 
+_COUNT_PENDING = (
+    "INSERT INTO counted (key, size, refs) VALUES (?1, coalesce((SELECT size FROM blobs WHERE key = ?1), 0), 1)"
+    " ON CONFLICT (key) DO UPDATE SET refs = refs + 1"
+)
+
+
 @contextmanager
 def _recounted(index: Index) -> Iterator[None]:
-    """A temporary table `counted` of all references, on disk if need be; and the index as it was while counting."""
+    """A temporary table `counted` of all references, on disk if need be; and the index as it was while counting.
+
+    What a gc under way has deleted, and counts down bit by bit, is still counted.
+    """
     own = not index.is_writing
     if own:
         list(index.stream("BEGIN"))
     try:
         list(index.stream("CREATE TEMP TABLE counted (key BLOB PRIMARY KEY, size, refs) WITHOUT ROWID"))
         for (files,) in index.stream("SELECT files FROM wheels UNION ALL SELECT generated FROM manifests"):
-            index.many(_COUNT, _distinct(files))
-        for files, after in _released(index):
-            index.many(_COUNT, {(key, size) for key, size in _distinct(files) if key > after})
+            keys, sizes = columns(files)
+            index.many(_COUNT, {(key, size) for key, size in zip(keys, sizes, strict=True) if size})
+        index.many(_COUNT_PENDING, [(key,) for key in pending_references(index)])
         yield
         list(index.stream("DROP TABLE counted"))
     finally:
         if own:
             list(index.stream("ROLLBACK"))
-
-
-def _distinct(files: bytes) -> set[tuple[bytes, int]]:
-    keys, sizes = columns(files)
-    return {(key, size) for key, size in zip(keys, sizes, strict=True) if size}
-
-
-def _released(index: Index) -> Iterator[tuple[bytes, bytes]]:
-    """The file lists that are being counted down (`releases`), each with the key up to which that is done."""
-    through, _, last = (index.recall(RELEASED) or b"0 ").partition(b" ")
-    for identifier, files in index.stream("SELECT id, files FROM released"):
-        yield files, last if identifier <= int(through) else b""
