@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="how long (60)")
     parser.add_argument("--workers", type=int, default=8, help="how many environments, each synced in a loop (8)")
     parser.add_argument("--wheels", type=Path, help="a directory of wheels, instead of small ones made for this")
+    parser.add_argument("--python", default=sys.executable, help="what the environments are for (this Python)")
     parser.add_argument("--most", type=int, default=12, help="how many wheels an environment has at most (12)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--loop", action="append", help=f"a command to repeat ({', '.join(map(repr, LOOPS))})")
@@ -53,6 +54,7 @@ def main() -> int:
             source=wheels[0].parent,
             wheels=[Subject.of(wheel) for wheel in wheels],
             most=options.most,
+            python=options.python,
             seed=options.seed,
         )
         stress.run(workers=options.workers, seconds=options.seconds, loops=options.loop or LOOPS)
@@ -112,6 +114,7 @@ class Stress:
     source: Path
     wheels: list[Subject]
     most: int
+    python: str
     seed: int
     failures: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -174,7 +177,7 @@ class Stress:
             lock.write_text("".join(one.line for one in chosen.values()))
             mode = choose.choice(("auto", "auto", "copy"))
             options = ("--no-index", "--find-links", str(self.source), "--link-mode", mode)
-            self._call("sync", str(lock), "--venv", str(environment), "--python", sys.executable, *options)
+            self._call("sync", str(lock), "--venv", str(environment), "--python", self.python, *options)
             self._check(environment, list(chosen.values()))
 
     def _check(self, environment: Path, chosen: list[Subject]) -> None:
