@@ -152,7 +152,7 @@ class Collection:
         self.freed.missing.extend(found.kept)
 
     def _end_dead_leases(self) -> None:
-        dead = [one for one in self._sql.leases() if not is_alive(self.store, one, tidy=not self.rehearses)]
+        dead = [one for one in self._sql.leases() if not is_alive(self.store, one, tidy=False)]
         self.pace.each(self.index, dead, self.index.drop_lease)
 
     def _forget(self, missing: Missing) -> None:
