@@ -36,10 +36,14 @@ class Ended(Ran):
 
 
 class Scene:
-    """Where commands are stopped; a context, whose end ends the process that they are forked from."""
+    """Where commands are stopped; a context, whose end ends the process that they are forked from.
 
-    def __init__(self, root: Path) -> None:
-        self.root, self.work, self.store = root, root / "here/work", root / "here/store"
+    All that they touch is in `here`, the rest in `root`.
+    """
+
+    def __init__(self, root: Path, *, here: Path | None = None) -> None:
+        self.root, self.here = root, here or root / "here"
+        self.work, self.store = self.here / "work", self.here / "store"
         self.venv = self.work / ".venv"
         self.work.mkdir(parents=True)
         self.universe: Universe = make_universe(root / "wheels")
@@ -75,11 +79,18 @@ class Scene:
         return self.universe.lock(self.work / name, *spellings)
 
     def run(
-        self, *words: object, at: int = 0, fault: str = "kill", lasting: bool = False, processors: int = 1
+        self,
+        *words: object,
+        at: int = 0,
+        fault: str = "kill",
+        lasting: bool = False,
+        processors: int = 1,
+        boot: str = "",
     ) -> Ended:
         """Run a `store` command in which `fault` happens at the effect number `at` (0: at none); see `Effects`.
 
-        With more than one processor, work is shared out however little there is, and the numbers vary.
+        With more than one processor, work is shared out however little there is, and the numbers vary. `boot` is what
+        the command takes for the name of the time since the machine was started.
         """
         assert self._zygote.stdin is not None
         assert self._zygote.stdout is not None
@@ -91,6 +102,7 @@ class Scene:
             "fault": fault,
             "lasting": lasting,
             "processors": processors,
+            "boot": boot,
         }
         self._zygote.stdin.write(json.dumps(request) + "\n")
         self._zygote.stdin.flush()
@@ -102,20 +114,20 @@ class Scene:
             effects=tuple(answer["effects"]),
         )
 
-    def done(self, *words: object) -> Ended:
+    def done(self, *words: object, boot: str = "") -> Ended:
         """Run a command that has to succeed, without a fault."""
-        ended = self.run(*words)
+        ended = self.run(*words, boot=boot)
         assert ended.status == 0, ended.stderr
         return ended
 
     def keep(self, name: str) -> None:
         """Remember how everything is, under `name`."""
-        copy_tree(self.root / "here", self.root / "kept" / name)
+        copy_tree(self.here, self.root / "kept" / name)
 
     def restore(self, name: str) -> None:
         """Put everything back to how it was when it was kept."""
-        shutil.rmtree(self.root / "here")
-        copy_tree(self.root / "kept" / name, self.root / "here")
+        shutil.rmtree(self.here)
+        copy_tree(self.root / "kept" / name, self.here)
 
 
 def copy_tree(source: Path, target: Path) -> None:

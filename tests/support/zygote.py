@@ -82,6 +82,8 @@ def _become(request: dict[str, Any], out: int, err: int, log: int) -> None:
         os.cpu_count = lambda: 1
     else:
         tree._WORTH_A_FORK = 1
+    if request["boot"]:
+        _boot(request["boot"])
     counting = effects.Effects(log, at=request["at"], fault=request["fault"], lasting=request["lasting"])
     effects.install(counting)
     try:
@@ -92,6 +94,15 @@ def _become(request: dict[str, Any], out: int, err: int, log: int) -> None:
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(99)
+
+
+def _boot(name: str) -> None:
+    """Let it be another time since the machine was started."""
+    from wheelstore.materialize.environment import boot_id
+
+    for module in [*sys.modules.values()]:
+        if getattr(module, "boot_id", None) is boot_id:
+            module.boot_id = lambda: name  # type: ignore[attr-defined]
 
 
 def _text_of(descriptor: int) -> str:
