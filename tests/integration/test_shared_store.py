@@ -118,6 +118,7 @@ def test_readers_sync_and_write_nothing(shared: Path, universe: Universe, python
     for commands, said in (
         (READER, " + alpha==1.0"),
         (READER, "Audited 3 packages"),
+        ("rm -rf $HOME/.venv; PIP_FIND_LINKS= store sync ../other.txt --venv no-index-has-it", " + alpha==2.0"),
         ("store sync ../other.txt", " + alpha==2.0"),
         ("store sync ../other.txt --reinstall", " ~ alpha==2.0"),
         ("store sync ../planned-by-nobody.txt", " + delta==1.0"),

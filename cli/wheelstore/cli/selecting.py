@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
@@ -28,6 +29,7 @@ from wheelstore.resolve.pins import (
     hide_credentials,
 )
 from wheelstore.resolve.selection import Known, Selected, select
+from wheelstore.resolve.selection_errors import SelectionFailed
 from wheelstore.resolve.target import Target
 from wheelstore.store.index import Index, WheelRow, open_index
 
@@ -54,15 +56,21 @@ def select_wheels(
         SelectionFailed: with every problem.
     """
     console.detail(f"Looking in {', '.join(sources.indexes.sources) or 'no index'}")
-    options = meaning.lock.options
-    found = select(meaning.pins, Target.of(interpreter), sources.indexes, known=known_in(index.path), formats=options)
-    selected = local_hashes(found)
+    selected = local_hashes(_select(meaning, interpreter, sources, index))
     for one in selected:
         if one.yanked is not None:
             reason = f" ({one.yanked})" if one.yanked else ""
             console.warn(f"{one.pin.spelling} is yanked{reason}")
         console.detail(f"Selected {one.filename}")
     return selected
+
+
+def _select(meaning: Meaning, interpreter: Interpreter, sources: Sources, index: Index) -> tuple[Selected, ...]:
+    target, known, options = Target.of(interpreter), known_in(index.path), meaning.lock.options
+    if sources.stored is not None:
+        with suppress(SelectionFailed):
+            return select(meaning.pins, target, sources.stored, known=known, formats=options)
+    return select(meaning.pins, target, sources.indexes, known=known, formats=options)
 
 
 def known_in(path: str) -> Known:

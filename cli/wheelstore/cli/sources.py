@@ -46,10 +46,14 @@ class Wanted(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The open means of finding and fetching."""
+    """The open means of finding and fetching.
+
+    For a store that is only read, `stored` finds what it has without any network: nothing else can be used anyway.
+    """
 
     indexes: Indexes
     transport: Transport
+    stored: Indexes | None = None
 
 
 def surroundings(environ: Mapping[str, str]) -> Surroundings:
@@ -93,7 +97,9 @@ def open_sources(
     network = transport_options(configuration, command, options, where)
     facts = Path(store.facts_path) if store.writable else None
     with Facts(facts) as remembered, Transport(network) as transport:
-        indexes = Indexes(
-            where, pages=transport, facts=remembered, now=time.time, offline=network.offline, refresh=False
-        )
-        yield Sources(indexes, transport)
+
+        def indexes(*, offline: bool) -> Indexes:
+            return Indexes(where, pages=transport, facts=remembered, now=time.time, offline=offline, refresh=False)
+
+        stored = None if store.writable or network.offline else indexes(offline=True)
+        yield Sources(indexes(offline=network.offline), transport, stored)
