@@ -83,7 +83,7 @@ def test_one_path_has_one_environment(index: Index) -> None:
         index.put_environment(second)
     assert index.environments() == [first, second]  # until the second is in its place
     with index.writing():
-        index.supplant("/e", "2")
+        index.supplant("/e", "2", spared=lambda _: False)
     assert index.environments() == [second]
     with index.writing():
         index.put_environment(second._replace(created=9.0, manifest="n"))

@@ -220,7 +220,7 @@ def build(place: Place, goal: Goal, means: Means, *, options: VenvOptions = DEFA
         except OSError as error:
             raise TargetUnwritable(place.path, _reason(error)) from error
         fresh.publish(replace=True, trash=means.store.trash)
-        in_place(place, identifier, means)
+    in_place(place, identifier, means)
 
 
 def _reason(error: OSError) -> str:

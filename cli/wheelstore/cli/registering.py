@@ -11,7 +11,7 @@ import os
 
 from wheelstore.materialize.environment import State, boot_id, marks_of, write_state
 from wheelstore.store.index import EnvironmentRow, Generation
-from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, make_token
+from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, is_elsewhere, make_token
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -115,8 +115,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
             )
             index.use_manifest(goal.manifest, now=means.now)
             if place.existing:
-                index.supplant(place.path, identifier)
-                means.lease.drop()
+                _supplant(place, identifier, means)
     sites = dict.fromkeys((interpreter.purelib, interpreter.platlib, interpreter.scripts))
     write_state(
         directory,
@@ -144,8 +143,13 @@ def in_place(place: Place, identifier: str, means: Means) -> None:
     """Note that a new environment has come to its place, so that what was there before is no root any more."""
     if means.store.writable:
         with means.index.writing():
-            means.index.supplant(place.path, identifier)
-            means.lease.drop()
+            _supplant(place, identifier, means)
+
+
+def _supplant(place: Place, identifier: str, means: Means) -> None:
+    """Forget who was there before, unless it was moved away; the environment's own row protects it from here on."""
+    means.index.supplant(place.path, identifier, spared=lambda other: is_elsewhere(means.store, other))
+    means.lease.drop()
 
 
 def _identifier(place: Place, root: str, index: Index) -> str:

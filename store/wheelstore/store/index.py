@@ -15,7 +15,7 @@ from wheelstore.store.values import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 else:
     try:  # what sqlite3 is made of, without the adapters for dates, whose import takes as long again
@@ -402,11 +402,17 @@ class Index:
             row,
         )
 
-    def supplant(self, path: str, identifier: str) -> None:
-        """Forget the environments that were at `path` before the one with `identifier`; inside `writing`."""
-        supplanted = "DELETE FROM environments WHERE path = ? AND id <> ? RETURNING id"
-        gone = self._connection.execute(supplanted, (path, identifier)).fetchall()
-        self._connection.executemany("DELETE FROM generations WHERE environment = ?", gone)
+    def supplant(self, path: str, identifier: str, *, spared: Callable[[str], bool]) -> None:
+        """Forget the environments that were at `path` before the one with `identifier`, but for those `spared`.
+
+        Inside `writing`.
+        """
+        execute = self._connection.execute
+        before = execute("SELECT id FROM environments WHERE path = ? AND id <> ?", (path, identifier)).fetchall()
+        for (gone,) in before:
+            if not spared(gone):
+                execute("DELETE FROM environments WHERE id = ?", (gone,))
+                execute("DELETE FROM generations WHERE environment = ?", (gone,))
 
     def last_generation(self, environment: str) -> int:
         """The highest number in an environment's history; 0 if it has none."""

@@ -7,7 +7,7 @@ import os
 
 from wheelstore.store.index import EnvironmentRow
 from wheelstore.store.layout import Store
-from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of
+from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, is_elsewhere
 
 
 class Presence(enum.Enum):
@@ -29,7 +29,7 @@ def look(store: Store, row: EnvironmentRow) -> Presence:
     try:
         if _token_id(row.path) == row.id:
             return Presence.LIVE
-        if _has_other_links(store, row.id):
+        if is_elsewhere(store, row.id):
             return Presence.MOVED
         ancestor = row.path
         while not os.path.lexists(ancestor):
@@ -48,10 +48,3 @@ def _token_id(environment: str) -> str | None:
             return stream.readline().decode("ascii", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _has_other_links(store: Store, identifier: str) -> bool:
-    try:
-        return os.stat(f"{store.tokens}/{identifier}").st_nlink > 1
-    except FileNotFoundError:
-        return False

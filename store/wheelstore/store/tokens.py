@@ -55,6 +55,14 @@ def drop_token(store: Store, identifier: str) -> None:
         return
 
 
+def is_elsewhere(store: Store, identifier: str) -> bool:
+    """Whether an environment that is not at its path has a link to its token, wherever it is."""
+    try:
+        return os.stat(f"{store.tokens}/{identifier}").st_nlink > 1
+    except FileNotFoundError:
+        return False
+
+
 def filesystem_of(path: str) -> str:
     """A word for the filesystem that `path` (which exists) is on, which stays the same over a reboot where it can."""
     if hasattr(os, "statvfs"):
