@@ -89,6 +89,10 @@ def _sync_warm(arguments: list[str], started: float) -> int | None:
         return None
     if not request.quiet:
         tell(sys.stderr, warm, time.perf_counter() - started, dry_run=False)
+    if warm.files and "STORE_AUTO_GC" in os.environ:
+        from wheelstore.cli.auto_collecting import collect_now_and_then
+
+        collect_now_and_then(request.store, os.environ)
     return 0
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from wheelstore.cli.auto_collecting import collect_now_and_then
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.environments import bring, kept_seeds, link_mode, look
 from wheelstore.cli.fetching import Ingestion, Vanished
@@ -51,6 +52,9 @@ def run_sync(request: SyncRequest, *, started: float, environ: Mapping[str, str]
     elif not request.quiet:
         done = Warm(packages, outcome.added, outcome.removed, outcome.repaired, outcome.files)
         tell(sys.stderr, done, seconds, dry_run=request.dry_run)
+    if outcome.files and not request.dry_run:
+        sys.stdout.flush()
+        collect_now_and_then(request.store, environ)
 
 
 def _as_json(request: SyncRequest, goal: Goal, outcome: Outcome, seconds: float) -> dict[str, object]:

@@ -165,9 +165,9 @@ class Collection:
         found = find_leftovers(self.store)
         known = {row.id for row in self.index.environments()}
         for leftover in (*found.trash, *found.files, *found.locks):
+            self._remove_leftover(leftover)
             if self.pace.is_over:
                 return
-            self._remove_leftover(leftover)
         for name in found.tokens:
             if name not in known:
                 self.freed.leftovers += 1
