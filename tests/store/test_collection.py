@@ -455,7 +455,7 @@ def test_a_collection_that_is_cut_short_is_finished_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr("wheelstore.store.pace._TURN", 0.0)
         patch.setattr("wheelstore.store.index_releases.STEP", 300)
-        patch.setattr("wheelstore.store.collection._FILES_AT_ONCE", 100)
+        patch.setattr("wheelstore.store.sweep._FILES_AT_ONCE", 100)
         patch.setattr(Pace, "turn", turn)
         with pytest.raises(Killed):
             Collection(store=yard.store, index=yard.index, policy=AT_ONCE, now=NOW, pace=Pace(rests=False)).run()

@@ -1,12 +1,8 @@
 """Collect garbage: what no environment and no living operation needs, as far as the policy lets it go.
 
-Liveness is counted (`schema`), so nothing is marked: rows that nobody needs go, their blobs' counts go down, and the
-blobs that come to zero are condemned. A condemned blob's file moves into ``trash/`` under the index's write lock, where
-nobody can be about to rely on it, and is unlinked outside. Until then a kill costs nothing: what is condemned stays so.
-
-Order matters twice. What can be found lying around is looked for first, so that a rehearsal, which moves no file, finds
-the same. And files are moved only when the rows' deletion would survive a loss of power (`_make_durable`), since a row
-without its file is the one thing that must never be.
+Liveness is counted (`schema`), so nothing is marked: rows that nobody needs go, their blobs' counts go down
+(`index_releases`), and the files of the blobs that come to zero are swept (`sweep`). A kill in between costs nothing.
+What can be found lying around is looked for first, so that a rehearsal, which moves no file, finds the same.
 """
 
 from __future__ import annotations
@@ -14,9 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
-from wheelstore.store.blobs import blob_key, blob_name
 from wheelstore.store.claims import Claims, try_claim
 from wheelstore.store.filelist import unpack
 from wheelstore.store.index import Index
@@ -28,10 +22,10 @@ from wheelstore.store.leftovers import Leftover, find_leftovers, remove, remove_
 from wheelstore.store.pace import Pace
 from wheelstore.store.policy import Freed, Policy, Watch, unwatched
 from wheelstore.store.roots import look
+from wheelstore.store.sweep import Sweep
 from wheelstore.store.tokens import drop_token
 from wheelstore.store.vanished import Missing, review
 
-_FILES_AT_ONCE = 256
 _LITTLE = 0.005  # seconds
 _LITTLE_BYTES = 1 << 20  # of file lists whose references a small collection counts down
 
@@ -108,7 +102,7 @@ class Collection:
         self._rows()
         self._over_size()
         self._release()
-        self.sweep()
+        self._sweep.condemned()
         return self.freed
 
     def run_a_little(self) -> None:
@@ -118,7 +112,7 @@ class Collection:
         if sql.unplanned():
             return
         self._end_dead_leases()
-        self.sweep()
+        self._sweep.condemned()
         self._leftovers()
         if sql.released_bytes() < _LITTLE_BYTES:
             self._rows()
@@ -127,6 +121,17 @@ class Collection:
     @property
     def _sql(self) -> IndexCollection:
         return IndexCollection(self.index)
+
+    @property
+    def _sweep(self) -> Sweep:
+        return Sweep(
+            store=self.store,
+            index=self.index,
+            pace=self.pace,
+            rehearses=self.rehearses,
+            watch=self.watch,
+            freed=self.freed,
+        )
 
     # Roots
 
@@ -182,39 +187,8 @@ class Collection:
     def _orphans(self) -> None:
         """Files of an ingest that was killed between renaming them and committing their rows."""
         self.freed.unrecorded = self._unrecorded()
-        if self.freed.unrecorded:
-            return
-        for shard in range(256):
-            self.watch("Looking for files without an owner", shard, 256)
-            suspects = self._suspects(shard)
-            if suspects:
-                removed: list[str] = []
-                self.pace.each(self.index, suspects, partial(self._remove_orphan, removed))
-                _unlink_all(removed)
-
-    def _suspects(self, shard: int) -> list[str]:
-        directory = f"{shard:02x}"
-        try:
-            there = {f"{directory}/{name}" for name in os.listdir(f"{self.store.blobs}/{directory}")}
-        except FileNotFoundError:
-            return []
-        if there:
-            after = bytes([shard + 1]) if shard < 255 else b"\xff" * 34
-            there.difference_update(map(blob_name, self._sql.blobs_between(bytes([shard]), after)))
-        return sorted(there)
-
-    def _remove_orphan(self, removed: list[str], name: str) -> None:
-        path = f"{self.store.blobs}/{name}"
-        try:
-            key, size = blob_key(name), os.lstat(path).st_size
-        except (ValueError, FileNotFoundError):  # not a blob's name: not ours to judge
-            return
-        if self._sql.has_blob(key):
-            return
-        self.freed.orphans += 1
-        self.freed.orphan_bytes += size
-        if not self.rehearses:
-            self._into_trash(name, removed)
+        if not self.freed.unrecorded:
+            self._sweep.orphans()
 
     def _unrecorded(self) -> list[str]:
         """Wheels that have a record in the store and no row: then it is the index that lacks something."""
@@ -291,62 +265,3 @@ class Collection:
             with self.pace.turn(self.index) as turn:
                 while (left := releases.step()) and not turn.is_over:
                     done += STEP
-
-    # Files
-
-    def sweep(self) -> None:
-        """Remove the files of what is condemned."""
-        total, done = self._sql.condemned_count(), 0
-        if not total:
-            return
-        self._make_durable()
-        while done < total and not self.pace.is_over:
-            self.watch("Removing files", done, total)
-            removed: list[str] = []
-            swept = self._sweep_some(removed)
-            _unlink_all(removed)
-            if not swept:
-                return
-            done += swept
-
-    def _sweep_some(self, removed: list[str]) -> int:
-        """Move some files away and forget that they are condemned; how many. Their new paths go into `removed`."""
-        with self.pace.turn(self.index) as turn:
-            condemned = self._sql.condemned(_FILES_AT_ONCE)
-            for count, (key, size) in enumerate(condemned, 1):  # noqa: B007 - counts what was done
-                if not self.rehearses:
-                    self._into_trash(blob_name(key), removed)
-                self.freed.blobs += 1
-                self.freed.blob_bytes += size
-                if turn.is_over:
-                    break
-            if not condemned:
-                return 0
-            self._sql.drop_condemned(condemned[0][0], condemned[count - 1][0])
-        return count
-
-    def _into_trash(self, name: str, removed: list[str]) -> None:
-        target = f"{self.store.trash}/{name.replace('/', '')}"
-        try:
-            os.rename(f"{self.store.blobs}/{name}", target)
-        except FileNotFoundError:  # gone already, by a collection that was killed here
-            return
-        removed.append(target)
-
-    def _make_durable(self) -> None:
-        """Wait until the rows' deletion is on the disk: it is in the log, or in the database since the last time."""
-        if self.rehearses:
-            return
-        try:
-            descriptor = os.open(f"{self.store.index_path}-wal", os.O_RDWR)
-        except FileNotFoundError:
-            return
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _unlink_all(paths: Iterable[str]) -> None:
-    for path in paths:
-        remove(path)
