@@ -186,3 +186,38 @@ def test_orphans_and_times_are_no_reason_to_fetch_anything(
     assert not orphan.exists()
     assert list((full_store / "trash").iterdir()) == []
     assert store("verify").stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", ["text", "truncated"])
+def test_a_damaged_index_is_made_anew_by_repair_alone(
+    store: FrontDoor, universe: Universe, venv: Path, full_store: Path, work: Path, damage: str
+) -> None:
+    assert call_store("verify", "--repair").status == 0  # which keeps records of all wheels
+    wheels = json.loads(store("ls", "--json").stdout)
+    index = full_store / "index.sqlite3"
+    index.write_bytes(b"no database" * 99 if damage == "text" else index.read_bytes()[: index.stat().st_size // 3])
+    for end in ("-wal", "-shm"):
+        Path(f"{index}{end}").unlink(missing_ok=True)
+    others = (("ls",), ("sync", "lock.txt", "--venv", "other")) if damage == "text" else ()
+    for words in (("verify",), *others):
+        ran = store(*words)
+        assert ran.status == 1
+        assert ran.hints == ["store verify --repair makes it anew from what is kept of each wheel"]
+    assert call_store("verify", "--repair").status == 0
+    assert [one["sha256"] for one in json.loads(store("ls", "--json").stdout)] == [one["sha256"] for one in wheels]
+    assert [one["path"] for one in json.loads(store("envs", "--json").stdout)] == [str(venv)]
+    assert store("verify").status == 0
+    assert store("sync", "lock.txt", "-v").status == 0
+    check_records(venv)
+
+
+def test_an_index_of_a_newer_version_is_not_repaired(store: FrontDoor, full_store: Path) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(full_store / "index.sqlite3")
+    connection.execute("PRAGMA user_version = 99")
+    connection.commit()
+    connection.close()
+    ran = store("verify", "--repair")
+    assert (ran.status, "schema 99" in ran.errors[0]) == (1, True)
+    assert list((full_store / "trash").iterdir()) == []

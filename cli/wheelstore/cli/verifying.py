@@ -18,10 +18,20 @@ from wheelstore.resolve.pins import normalize
 from wheelstore.store.audit import Findings, audit, audit_some
 from wheelstore.store.blobs import blob_name
 from wheelstore.store.errors import StoreError
-from wheelstore.store.index import Index, open_index
-from wheelstore.store.index_checks import Miscounted, Use, blobs_of_projects, miscounted, recount, uses_of
+from wheelstore.store.index import Index, IndexUnusable, open_index
+from wheelstore.store.index_checks import (
+    IndexDamaged,
+    Miscounted,
+    Use,
+    blobs_of_projects,
+    check_soundness,
+    miscounted,
+    recount,
+    uses_of,
+)
 from wheelstore.store.layout import Store, open_store
 from wheelstore.store.lease import Lease
+from wheelstore.store.records import drop_record, recorded, set_aside, write_record
 from wheelstore.store.restoring import pending_damage, remove_orphans
 from wheelstore.store.workers import Workers
 
@@ -109,8 +119,14 @@ def run_verify(request: VerifyRequest, *, started: float, environ: Mapping[str, 
     store = open_store(common.store)
     if request.repair and not store.writable:
         raise NotOurs(store.root)
-    with open_index(store.index_path) as index, Lease(store, index, now=time.time()) as lease:
-        report = _Verification(request, store, index, lease, console, environ).run()
+    try:
+        report = _verify(request, store, console, environ)
+    except (IndexUnusable, IndexDamaged) as error:
+        if not request.repair or not getattr(error, "damaged", True):
+            raise
+        console.say(f"Making the index anew: {error}")
+        set_aside(store)
+        report = _verify(request, store, console, environ, renewed=True)
     seconds = time.perf_counter() - started
     if common.json:
         write_json(as_json(report, seconds))
@@ -118,6 +134,14 @@ def run_verify(request: VerifyRequest, *, started: float, environ: Mapping[str, 
         write_data("".join(f"{line}\n" for line in lines(report)))
         console.say(_summary(report, seconds))
     _complain(store, report, console)
+
+
+def _verify(
+    request: VerifyRequest, store: Store, console: Console, environ: Mapping[str, str], *, renewed: bool = False
+) -> Report:
+    with open_index(store.index_path) as index, Lease(store, index, now=time.time()) as lease:
+        check_soundness(index)
+        return _Verification(request, store, index, lease, console, environ, renewed).run()
 
 
 def _complain(store: Store, report: Report, console: Console) -> None:
@@ -153,6 +177,8 @@ class _Verification:
     lease: Lease
     console: Console
     environ: Mapping[str, str]
+    renewed: bool
+    """Whether the index was made anew just now, so that files of wheels that it left out may yet be of use."""
 
     def run(self) -> Report:
         """Look at everything that was asked for, and repair it if that was asked for too."""
@@ -172,12 +198,26 @@ class _Verification:
 
     def _repair(self, report: Report) -> Repaired:
         """Repair what was found."""
+        if self.renewed:
+            report.findings.orphans.clear()
         remove_orphans(self.store, self.index, report.findings.orphans)
+        self._record()
         if not (report.findings.bad or report.environments):
             return Repaired()
         with open_sources(self.request.common, None, store=self.store, environ=self.environ) as sources:
             repair = Repair(self.store, self.index, self.lease, sources, self.environ, self.console.detail)
             return repair.run(report.findings.bad)
+
+    def _record(self) -> None:
+        """Keep records of wheels that have none; and none of wheels that are gone."""
+        kept, there = set(recorded(self.store)), set(self.index.sha256s())
+        for sha256 in there - kept:
+            for row in self.index.wheels([sha256]).values():
+                write_record(self.store, row, time.time())
+        for sha256 in kept - there:
+            with self.index.writing():
+                if not self.index.filenames([sha256]):
+                    drop_record(self.store, sha256)
 
     def _chosen(self) -> dict[bytes, int] | None:
         """The blobs of the projects that were named; None for all there are."""

@@ -37,17 +37,18 @@ class IndexUnusable(StoreError):
         # With no byte to spare, SQLite cannot make even the memory that its readers share: a "disk I/O error".
         self.path, self.reason = path, "database or disk is full" if name in _FULL else str(error)
         self.hint = _HINTS.get(name)
+        self.damaged = name in _DAMAGED or name.startswith("SQLITE_CORRUPT_")
 
     def __str__(self) -> str:
         return f"the index {self.path} cannot be used: {self.reason}"
 
 
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 _HINTS = {
     **dict.fromkeys(_FULL, "make room there, and run the same command again"),
     "SQLITE_BUSY": "another store command is at it: run this one again when that is done",
-    "SQLITE_NOTADB": "if the file is yours, move it away: the next add or sync makes a new one",
-    "SQLITE_CORRUPT": "if the file is yours, move it away: the next add or sync makes a new one",
+    **dict.fromkeys(_DAMAGED, "store verify --repair makes it anew from what is kept of each wheel"),
 }
 
 
@@ -252,7 +253,7 @@ class Index:
 
     def sha256s(self) -> list[str]:
         """Every wheel by its sha256."""
-        return [sha256 for (sha256,) in self._connection.execute("SELECT sha256 FROM wheels")]
+        return [sha256 for (sha256,) in self.stream("SELECT sha256 FROM wheels")]
 
     def listing(self, name: str | None = None) -> list[ListedWheel]:
         """Every wheel, or every wheel of the project `name` (normalized), by name and filename, without its files."""
@@ -261,7 +262,7 @@ class Index:
             "SELECT name, version, filename, sha256, size, added, coalesce(used, added) FROM wheels"
             f" LEFT JOIN wheel_uses ON wheel = id{where} ORDER BY name, filename"
         )
-        return [ListedWheel(*row) for row in self._connection.execute(query, values)]
+        return [ListedWheel(*row) for row in self.stream(query, values)]
 
     def all_wheels(self, name: str | None = None) -> Iterator[WheelRow]:
         """Every wheel, or every wheel of the project `name` (normalized), by name, version and filename."""
@@ -500,8 +501,10 @@ def open_index(path: str) -> Index:
         raise IndexUnusable(path, error) from None
     try:
         if version != _VERSION:
-            from wheelstore.store.schema import migrate
+            from wheelstore.store.schema import IndexTooNew, migrate
 
+            if version > _VERSION:
+                raise IndexTooNew(path, version)
             # Who may read it is for the store's directory to say. SQLite's other files get the same mode.
             os.chmod(path, 0o644)
             # Plans are blobs of megabytes: larger pages are a quarter of the reads.

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from wheelstore.store.errors import StoreError
 from wheelstore.store.filelist import columns, unpack
 from wheelstore.store.index import Index
 from wheelstore.store.index_releases import pending_references
@@ -31,9 +32,29 @@ class Use(NamedTuple):
     path: str
 
 
-def corruption(index: Index) -> list[str]:
-    """What SQLite finds wrong with the database; nothing if all is well."""
-    return [str(line) for (line,) in index.stream("PRAGMA integrity_check(5)") if line != "ok"]
+class IndexDamaged(StoreError):
+    """The index can be opened, but not everything in it is sound."""
+
+    hint = "store verify --repair makes it anew from what is kept of each wheel"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"the index {self.path} is damaged: {self.reason}"
+
+
+def check_soundness(index: Index) -> None:
+    """Let SQLite look at all of the database.
+
+    Raises:
+        IndexDamaged: something is wrong with it.
+        IndexUnusable: so much that it could not be looked at.
+    """
+    for (line,) in index.stream("PRAGMA integrity_check(1)"):
+        if line != "ok":
+            raise IndexDamaged(index.path, " ".join(str(line).split()))
 
 
 def blobs_of_shard(index: Index, shard: int) -> list[tuple[bytes, int]]:

@@ -7,6 +7,7 @@ updated*: SQLite would write them anew, so the times of last use are tables of t
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import Counter
 
@@ -14,6 +15,7 @@ from sqlite_utils import Database
 
 from wheelstore.store.errors import StoreError
 from wheelstore.store.filelist import unpack
+from wheelstore.store.records import refill
 
 VERSION = 2
 
@@ -34,6 +36,8 @@ class IndexTooNew(StoreError):
 def migrate(connection: sqlite3.Connection, path: str) -> None:
     """Bring the index to `VERSION`, in one transaction that several processes may race for.
 
+    A new one gets what the store has records of: it may be there in the place of one that was lost.
+
     Raises:
         IndexTooNew: it is past `VERSION` already.
     """
@@ -44,6 +48,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             raise IndexTooNew(path, found)
         if found < 1:
             _create(Database(connection, use_counts_table=False))
+            refill(connection, os.path.dirname(path))
         elif found < 2:
             _count_references(Database(connection, use_counts_table=False))
         connection.execute(f"PRAGMA user_version = {VERSION}")
