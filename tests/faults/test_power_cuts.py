@@ -20,8 +20,8 @@ from wheelstore.store.blobs import blob_key
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    with Disk(tmp_path / "machine") as disk:
+def disk(quick_directory: Path) -> Iterator[Disk]:
+    with Disk(quick_directory / "machine") as disk:
         yield disk
 
 

@@ -10,7 +10,7 @@ import os
 import time
 
 from wheelstore.cli.answers import LockFile, answer_key, inputs_hold
-from wheelstore.materialize.environment import boot_id, marks_hold, read_state, settle
+from wheelstore.materialize.environment import boot_id, is_being_changed, marks_hold, read_state, settle
 from wheelstore.materialize.interpreter import InterpreterFailed, stamp
 from wheelstore.store.values import NamedTuple
 
@@ -67,6 +67,7 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
         and _is_known(request.store, state)
         and inputs_hold(state.inputs)
         and state.boot in ("", boot_id())
+        and not is_being_changed(request.venv)
     )
 
 

@@ -12,7 +12,7 @@ import errno
 import os
 
 from wheelstore.materialize.directories import Directories
-from wheelstore.materialize.environment import DIRECTORY, read_state, write_state
+from wheelstore.materialize.environment import DIRECTORY, LEFTOVERS, read_state, write_state
 from wheelstore.materialize.link import Linker
 from wheelstore.materialize.plan import links_among
 from wheelstore.materialize.removal import remove_files, remove_hollow, unlink
@@ -51,7 +51,7 @@ def finish_changes(root: str) -> None:
                 _finish(root, change)
             else:
                 _clear(change)
-        elif name.startswith("state."):  # of a process that was killed while it wrote
+        elif name.startswith(LEFTOVERS):  # of a process that was killed while it wrote
             os.unlink(f"{root}/{DIRECTORY}/{name}")
 
 

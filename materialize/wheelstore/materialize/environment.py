@@ -10,6 +10,8 @@ import os
 from wheelstore.store.values import NamedTuple
 
 DIRECTORY = ".wheelstore"
+LEFTOVERS = ("change-", "state.", "token.")
+"""How the names begin in it of what is there only while a process is at it."""
 _SETTLED_AFTER = 120.0  # seconds
 _MAGIC = "wheelstore-environment-2"
 
@@ -84,6 +86,11 @@ def marks_hold(environment: str, marks: str) -> bool:
     """Whether the directories of `marks` (from `marks_of`) have the times they had."""
     directories = tuple(word.rpartition("=")[0] for word in marks.split(" "))
     return marks_of(environment, directories) == marks
+
+
+def is_being_changed(environment: str) -> bool:
+    """Whether a process is changing the environment, or was killed while it did (`change.finish_changes`)."""
+    return any(name.startswith(LEFTOVERS) for name in os.listdir(f"{environment}/{DIRECTORY}"))
 
 
 def boot_id() -> str:
