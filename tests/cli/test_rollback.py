@@ -349,3 +349,40 @@ def test_a_python_that_is_gone(store: FrontDoor, universe: Universe, full_store:
         f"generation 1 of {venv} needs Python {other.version}: {FACTS.executable} is Python {FACTS.version} now"
     ]
     assert status_below(venv) == before
+
+
+# what gc leaves
+
+
+@pytest.mark.usefixtures("three")
+def test_gc_leaves_the_generation_before(store: FrontDoor, venv: Path) -> None:
+    assert store("gc").status == 0
+    assert at(store, venv) == (3, [2, 3])
+    assert store("rollback").status == 0
+    assert installed(venv) == {"alpha==2.0", "beta==1.0"}
+    ran = store("rollback")
+    assert (ran.status, ran.errors) == (1, [f"{venv} is at generation 2, and there is none before it"])
+
+
+def test_an_environment_that_takes_the_place_of_another_goes_on_with_its_history(
+    store: FrontDoor, universe: Universe, full_store: Path, venv: Path
+) -> None:
+    sync(store, universe, "first.txt", "alpha==1.0")
+    assert store("venv", "--clear").status == 0
+    assert (installed(venv), at(store, venv)) == (set(), (2, [1, 2]))
+    assert store("rollback").status == 0
+    assert (installed(venv), at(store, venv)) == ({"alpha==1.0"}, (1, [1, 2]))
+
+
+def test_what_an_environment_is_like_stays_when_its_python_changes(
+    store: FrontDoor, universe: Universe, full_store: Path, venv: Path
+) -> None:
+    other = other_python()
+    options = ("--prompt", "demo", "--system-site-packages")
+    assert store("venv", "--python", other.executable, *options).status == 0
+    assert store("venv", "--clear", *options).status == 0
+    assert store("rollback").status == 0
+    config = (venv / "pyvenv.cfg").read_text()
+    assert f"version = {other.version}\n" in config
+    assert "prompt = demo\n" in config
+    assert "include-system-site-packages = true\n" in config
