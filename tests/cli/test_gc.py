@@ -186,6 +186,7 @@ def test_people_are_told_what_is_kept_for_an_environment_that_is_gone(store: Fro
         (["--grace", "-1d"], "invalid value for '--grace': '-1d' is not a duration"),
         (["--older-than", "30"], "invalid value for '--older-than': '30' is not a duration"),
         (["--max-size", "20 parsecs"], "invalid value for '--max-size': '20 parsecs' is not a size"),
+        (["--max-size", "20"], "invalid value for '--max-size': '20' is not a size"),
         (["--max-size", "."], "invalid value for '--max-size': '.' is not a size"),
     ],
 )
@@ -221,7 +222,7 @@ def test_somebody_else_s_store_is_left_alone(store: FrontDoor, full_store: Path)
         os.chown(path, NOBODY, NOBODY)
     ran = store("gc")
     assert (ran.status, len(ran.errors), len(ran.hints)) == (1, 1, 1)
-    assert ran.errors == [f"the store {full_store} belongs to someone else, so nothing can be freed in it"]
+    assert ran.errors == [f"the store {full_store} is read-only here, so nothing can be freed in it"]
 
 
 def test_a_root_that_cannot_be_read_stops_everything(store: FrontDoor, synced: Path, full_store: Path) -> None:

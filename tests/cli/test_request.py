@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from wheelstore.cli import syncing, venvs
 from wheelstore.cli.main import run
 from wheelstore.cli.request import (
+    NoHome,
     SyncRequest,
     VenvRequest,
     default_store,
@@ -222,3 +223,11 @@ def test_platformdirs_agrees_on_where_the_store_is(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.delenv("STORE_DIR")
     assert default_store(os.environ) == user_data_dir("wheelstore", appauthor=False)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="platformdirs answers elsewhere")
+def test_without_a_home_there_is_no_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(NoHome, match="no home directory"):
+        default_store({})
+    assert default_store({"XDG_DATA_HOME": "/data"}) == "/data/wheelstore"

@@ -164,6 +164,14 @@ def test_what_readers_cannot_do_is_explained(shared: Path, universe: Universe, p
             assert ran.hints == [f"chmod -R go-w '{store}'"]
         assert owner.run(ran.hints[0]).status == 0
     assert reader.run("store sync ../lock.txt").status == 0
+    for words, hint in (
+        ("rollback", "a store that is only read keeps no history: sync the lock that it had before"),
+        ("gc", "run 'store gc' as its owner, or name a store of your own with --store"),
+        ("verify --repair", "ask its owner to run 'store verify --repair'"),
+    ):
+        ran = reader.run(f"store {words}")
+        assert (ran.status, ran.hints) == (1, [hint]), ran
+    assert reader.run("store verify").status == 0
 
 
 def test_a_reader_and_the_owner_at_once(shared: Path, universe: Universe, python: str) -> None:

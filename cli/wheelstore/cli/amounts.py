@@ -26,7 +26,7 @@ def parse_size(text: str) -> int:
     """
     number, unit = _split(text)
     if number is not None:
-        if unit in ("", "b"):
+        if unit == "b" or not (unit or number):
             return int(number)
         prefix, rest = unit[:1], unit[1:]
         if prefix in _UNITS and rest in ("", "b", "ib"):

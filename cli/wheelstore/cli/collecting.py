@@ -31,7 +31,7 @@ class StoreNotOurs(StoreError):
         self.root = root
 
     def __str__(self) -> str:
-        return f"the store {self.root} belongs to someone else, so nothing can be freed in it"
+        return f"the store {self.root} is read-only here, so nothing can be freed in it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from wheelstore.store.errors import StoreError
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -39,10 +40,22 @@ class SyncRequest(NamedTuple):
     progress: bool = True
 
 
+class NoHome(StoreError):
+    """The user has no home directory, in which the store would be."""
+
+    hint = "say with --store or STORE_DIR where the store is"
+
+    def __str__(self) -> str:
+        return "this user has no home directory to keep a store in"
+
+
 def default_store(environ: Mapping[str, str]) -> str:
     """The store's directory: STORE_DIR, else the user's data directory as platformdirs knows it.
 
     Linux is worked out here, because importing platformdirs takes longer than a sync with nothing to do.
+
+    Raises:
+        NoHome: there is neither HOME nor an entry for the user.
     """
     if chosen := environ.get("STORE_DIR"):
         return os.path.abspath(os.path.expanduser(chosen))
@@ -50,6 +63,8 @@ def default_store(environ: Mapping[str, str]) -> str:
         data = environ.get("XDG_DATA_HOME", "")
         if not os.path.isabs(data):
             data = os.path.expanduser("~/.local/share")
+        if data.startswith("~"):
+            raise NoHome
         return os.path.join(data, "wheelstore")
     from platformdirs import user_data_dir
 

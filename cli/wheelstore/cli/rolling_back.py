@@ -47,10 +47,12 @@ class NoEnvironment(StoreError):
 class NoHistory(StoreError):
     """The environment is none of this store, which so has no history of it; `other` is the store it was made from."""
 
-    def __init__(self, path: str, root: str, other: str = "") -> None:
+    def __init__(self, path: str, root: str, other: str = "", *, writable: bool = True) -> None:
         super().__init__(path, root, other)
         self.path, self.root, self.other = path, root, other
         self.hint = f"it was made from the store {other}: name that with --store" if other else "sync it first"
+        if not writable:
+            self.hint = "a store that is only read keeps no history: sync the lock that it had before"
 
     def __str__(self) -> str:
         return f"the store {self.root} has no history of the environment {self.path}"
@@ -189,7 +191,7 @@ class _Rollback:
             raise NoHistory(place.path, root, place.state.store if place.state else "")
         row = self._index.environment(place.state.id)
         if row is None:
-            raise NoHistory(place.path, root)
+            raise NoHistory(place.path, root, writable=self._store.writable)
         return row
 
     def _choose(self) -> Generation:
