@@ -27,24 +27,46 @@ def look(store: Store, row: EnvironmentRow) -> Presence:
     nothing else links the store's token, and what is left of the path is on the filesystem that the environment was on.
     """
     try:
-        if _token_id(row.path) == row.id:
+        if _id_at(row.path) == row.id:
             return Presence.LIVE
         if is_elsewhere(store, row.id):
             return Presence.MOVED
-        ancestor = row.path
-        while not os.path.lexists(ancestor):
-            ancestor = os.path.dirname(ancestor)
-        if row.filesystem and filesystem_of(ancestor) != row.filesystem:
+        if not row.filesystem and os.path.lexists(f"{row.path}/pyvenv.cfg"):
+            return Presence.LIVE  # by all that is known: it was registered before there were tokens
+        if row.filesystem and filesystem_of(_what_is_left(row.path)) != row.filesystem:
             return Presence.UNREACHABLE
     except OSError:
         return Presence.UNREADABLE
     return Presence.MISSING
 
 
-def _token_id(environment: str) -> str | None:
-    """The id that the environment at a path has; None if there is none, or one without a token."""
+def _id_at(environment: str) -> str | None:
+    """The id of the environment at a path; None if there is none."""
+    token = _lines(f"{environment}/{IN_ENVIRONMENT}")
+    if token:
+        return token[0]
+    state = _lines(f"{environment}/{_STATE}")  # of an environment from before there were tokens
+    return state[1] if len(state) > 1 else None
+
+
+_STATE = ".wheelstore/state"  # whose second line is the id; see `materialize.environment`
+
+
+def _lines(path: str) -> list[str]:
     try:
-        with open(f"{environment}/{IN_ENVIRONMENT}", "rb") as stream:
-            return stream.readline().decode("ascii", "replace").strip()
+        with open(path, "rb") as stream:
+            return stream.read(4096).decode("utf-8", "replace").splitlines()
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return []
+
+
+def _what_is_left(path: str) -> str:
+    """The nearest directory above `path`, or above where links on the way there lead, that there is."""
+    ancestor = os.path.realpath(path)
+    while True:
+        try:
+            os.stat(ancestor)
+        except (FileNotFoundError, NotADirectoryError):
+            ancestor = os.path.dirname(ancestor)
+        else:
+            return ancestor
