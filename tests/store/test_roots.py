@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.mounts import mounted
-from support.users import as_nobody, needs_root
+from support.users import as_nobody, needs_root, public_directory
 from support.yards import Yard
 
 from wheelstore.store.index import EnvironmentRow
@@ -89,8 +89,6 @@ def test_an_environment_on_a_disk_that_is_gone_cannot_be_reached(yard: Yard, tmp
 
 @needs_root
 def test_what_we_may_not_look_into_cannot_be_read() -> None:
-    from support.users import public_directory
-
     with public_directory() as directory:
         secret = Path(directory, "secret")
         secret.mkdir(0o700)
