@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from support.faults import Scene
-from support.sweeping import CHANGES, NEW_ENVIRONMENTS, Sweep, content
+from support.sweeping import CHANGES, NEW_ENVIRONMENTS, STORE_OPERATIONS, Sweep, content
 
 
 @pytest.mark.parametrize("name", NEW_ENVIRONMENTS)
@@ -34,6 +34,20 @@ def test_changes(scene: Scene, name: str, forward: bool, thorough: bool) -> None
         sweep.rewind()
         where = kill(sweep, fault, at)
         flaws += [f"{where}: {flaw}" for flaw in sweep.flaws(forward=forward)]
+    assert flaws == []
+
+
+@pytest.mark.parametrize("name", STORE_OPERATIONS)
+def test_what_is_about_the_store(scene: Scene, name: str, thorough: bool) -> None:
+    sweep = Sweep(scene, STORE_OPERATIONS[name])
+    witness = content(scene.work / "witness")
+    flaws = []
+    for fault, at in points(sweep, every=thorough or name != "verify --repair"):
+        sweep.rewind()
+        where = kill(sweep, fault, at)
+        flaws += [f"{where}: {flaw}" for flaw in sweep.flaws(forward=name != "forget")]
+        if name != "forget" and content(scene.work / "witness") != witness:
+            flaws.append(f"{where}: another environment was touched")
     assert flaws == []
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from blake3 import blake3
+
 from support.faults import Ended, Scene
 from support.soundness import flaws_of, read_index
 from support.trees import files_below
 from wheelstore.cli.main import cli
 from wheelstore.materialize.environment import State, marks_hold, read_state
+from wheelstore.store.blobs import blob_name
 
 Words = tuple[object, ...]
 ROOM = ("mkdir", "rename", "replace", "link", "symlink", "open", "write", "ioctl", "commit")
@@ -24,13 +28,15 @@ CAN_COLLECT = "gc" in cli.commands
 class Operation:
     """A command to be stopped, and what is there before it: `prepare` is called once, with the scene.
 
-    `again` is the next command, if it is not the same; `back` leads from the end to the beginning.
+    `again` is the next command, if it is not the same; `back` leads from the end to the beginning. What is compared
+    is what there is after `then`.
     """
 
     prepare: Callable[[Scene], object]
     words: Words
     again: Words | None = None
     back: Words | None = None
+    then: Words | None = None
     least: int
     """How many effects it has at least; fewer would mean that they are not counted any more."""
 
@@ -73,6 +79,54 @@ CHANGES = {
 }
 
 
+def prepare_garbage(scene: Scene) -> None:
+    """Wheels that nobody needs, an environment that was deleted, and one with a history."""
+    prepare_environment(scene)
+    scene.done("sync", "new.txt")
+    scene.lock("garbage.txt", "echo==1.0", "pip==99.0")
+    scene.done("sync", "garbage.txt", "--venv", "gone")
+    shutil.rmtree(scene.work / "gone")
+    (scene.store / "tmp/op-lease-1-00000000").mkdir()
+
+
+def prepare_history(scene: Scene) -> None:
+    prepare_environment(scene)
+    scene.done("sync", "new.txt")
+
+
+def prepare_damage(scene: Scene) -> None:
+    """A blob that was edited through an environment, one that is gone, and one that nobody knows."""
+    prepare_environment(scene)
+    edited, lost = (blob_of(scene, name) for name in ("alpha/data.bin", "alpha/__init__.py"))
+    edited.chmod(0o644)
+    with edited.open("r+b") as stream:
+        stream.write(b"edited")
+    edited.chmod(0o444)
+    lost.unlink()
+    stranger = scene.store / "blobs/00" / ("0" * 62)
+    stranger.write_bytes(b"stranger")
+
+
+def blob_of(scene: Scene, name: str) -> Path:
+    """The blob that an installed file is a link to."""
+    (installed,) = scene.venv.glob(f"lib/python3*/site-packages/{name}")
+    key = blob_name(blake3(installed.read_bytes()).digest())
+    assert installed.samefile(scene.store / "blobs" / key)
+    return scene.store / "blobs" / key
+
+
+STORE_OPERATIONS = {
+    "gc": Operation(prepare=prepare_garbage, words=("gc", "--grace", "0s"), least=30),
+    "rollback": Operation(prepare=prepare_history, words=("rollback",), again=("rollback", "--to", "1"), least=60),
+    "verify --repair": Operation(
+        prepare=prepare_damage, words=("verify", "--repair"), then=("sync", "old.txt"), least=60
+    ),
+    "forget": Operation(
+        prepare=prepare_garbage, words=("forget", "witness"), back=("sync", "old.txt", "--venv", "witness"), least=3
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a user can tell of the environment, its surroundings and the store, but for names made by chance."""
@@ -99,7 +153,7 @@ _QUERIES = (
     "SELECT digest, content, plan FROM manifests",
     "SELECT manifest, filename FROM manifest_wheels JOIN wheels ON wheel = id",
     "SELECT key, manifest FROM answers",
-    "SELECT path, manifest, mode, python, filesystem, generation, missing FROM environments",
+    "SELECT path, manifest, mode, python, filesystem, generation, missing IS NOT NULL FROM environments",
     "SELECT path, number, g.manifest FROM generations g JOIN environments e ON environment = id",
     "SELECT key, size FROM blobs",
 )
@@ -135,6 +189,8 @@ class Sweep:
         assert len(self.whole.effects) >= operation.least, self.whole.effects
 
     def _end(self) -> Snapshot:
+        if self.operation.then is not None:
+            self.scene.done(*self.operation.then)
         if self.collects:
             self.scene.done("gc")
         return snapshot(self.scene)
@@ -155,9 +211,9 @@ class Sweep:
         ran = scene.run(*words)
         if ran.status != 0:
             return [f"the next command: {ran.status} {ran.stderr}"]
-        flaws = [f"{words}: {flaw}" for flaw in self._environment_flaws()]
         goal = self.after if forward else self.reverted
         found = self._end()
+        flaws = [f"{words}: {flaw}" for flaw in self._environment_flaws()]
         # How often an environment has changed, and so what its history keeps, depends on what the killed one came to.
         names = [name for name in _differing(goal, found) if forward or name != "index"]
         flaws += [f"{name} differs: {_difference(goal, found, name)}" for name in names]

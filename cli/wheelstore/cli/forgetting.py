@@ -51,11 +51,11 @@ def forget_environments(root: str, names: Sequence[str], *, as_json: bool, quiet
         rows = _named(index, names)
         if not store.writable:
             raise NotOurs(root)
+        for row in rows:  # first, because an environment whose token is there takes itself for a root
+            drop_token(store, row.id)
         with index.writing():
             for row in rows:
                 index.forget(row.id)
-        for row in rows:
-            drop_token(store, row.id)
     if as_json:
         write_json([{"id": row.id, "path": row.path} for row in rows])
     for row in rows:
