@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from random import Random
@@ -67,21 +68,52 @@ def test_a_bad_file_is_named_with_all_whom_it_affects(store: FrontDoor, venv: Pa
     assert store("verify", "alpha").status == 1
 
 
-def test_an_edit_through_an_environment_reaches_no_other(
-    store: FrontDoor, universe: Universe, venv: Path, work: Path
+@pytest.mark.parametrize("options", [(), ("-v",), ("--link-mode", "copy")], ids=["warm", "full", "copy"])
+def test_an_edit_through_an_environment_reaches_no_other_and_the_store_is_mended(
+    store: FrontDoor, venv: Path, work: Path, options: tuple[str, ...]
 ) -> None:
     (module,) = venv.glob("lib/python3*/site-packages/alpha/__init__.py")
-    module.chmod(0o644)
-    module.write_bytes(b"value = 3\n")
-    for number, options in enumerate(((), ("-v",), ("--link-mode", "copy"))):
-        other = work / f"other{number}"
-        ran = store("sync", "lock.txt", "--venv", other, *options)
-        if ran.status:
-            assert ran.errors[0].endswith("was changed")
-            assert not other.exists()
-        else:
-            assert next(other.glob("lib/python3*/site-packages/alpha/__init__.py")).read_bytes() == b"value = 1\n"
-            check_records(other)
+    (installer,) = venv.glob("lib/python3*/site-packages/gamma-1.0.dist-info/INSTALLER")
+    for path, text in ((module, b"value = 3\n"), (installer, b"me\n")):
+        path.chmod(0o644)
+        path.write_bytes(text)
+    ran = call_store("sync", "lock.txt", "--venv", "other", *options)
+    assert ran.status == 0, ran.stderr
+    assert "Repaired 2 damaged files in the store" in ran.stderr.splitlines()
+    (other,) = (work / "other").glob("lib/python3*/site-packages/alpha/__init__.py")
+    assert other.read_bytes() == b"value = 1\n"
+    check_records(work / "other")
+    assert (module.read_bytes(), installer.read_bytes()) == (b"value = 3\n", b"me\n")
+    assert store("verify").status == 0
+
+
+def test_a_change_of_an_environment_mends_the_store_too(
+    store: FrontDoor, universe: Universe, venv: Path, work: Path
+) -> None:
+    store("sync", universe.lock(work / "gamma.txt", "gamma==1.0"), "--venv", "other")
+    (module,) = venv.glob("lib/python3*/site-packages/alpha/__init__.py")
+    module.unlink()
+    module.write_bytes(b"")
+    blob = next(path for path in blob_files(Path(os.environ["STORE_DIR"])) if path.read_bytes() == b"value = 1\n")
+    blob.unlink()
+    ran = call_store("sync", "lock.txt", "--venv", "other")
+    assert (ran.status, "Repaired 1 damaged file in the store" in ran.stderr) == (0, True), ran.stderr
+    check_records(work / "other")
+
+
+def test_the_error_stands_where_the_wheel_cannot_be_had(
+    store: FrontDoor, universe: Universe, venv: Path, work: Path, tmp_path: Path
+) -> None:
+    (module,) = venv.glob("lib/python3*/site-packages/alpha/__init__.py")
+    rot(module, Random(1), hidden=False)
+    hidden = universe.wheels["alpha==1.0"].rename(tmp_path / "alpha-1.0-py3-none-any.whl")
+    try:
+        ran = call_store("sync", "lock.txt", "--venv", "other", "--offline")
+    finally:
+        hidden.rename(universe.wheels["alpha==1.0"])
+    assert ran.status == 1
+    assert ran.errors[0].endswith("was changed")
+    assert not (work / "other").exists()
 
 
 def test_bit_rot_is_found_repaired_and_healed(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ from wheelstore.store.index import Index, WheelRow
 from wheelstore.store.ingest import WheelFile, blobs_of, lacking, publish, stage
 from wheelstore.store.layout import Store
 from wheelstore.store.lease import Lease
+from wheelstore.store.records import write_record
 from wheelstore.store.workers import Workers
 
 _FILES_AT_ONCE = 1000  # files that are published in one transaction; renaming one takes 8 µs
@@ -194,6 +195,9 @@ class _Operation:
             whole = [row for (_, row), lack in zip(batch, lacks, strict=True) if not lack]
             flush_names(self.directory)
             index.add_wheels(((row, blobs_of(row)) for row in whole), now=time.time())
+        with suppress(OSError):  # without one, the wheel is as good, but for the case that the index is lost
+            for row in whole:
+                write_record(self.means.store, row, time.time())
         return [wheel for (wheel, _), lack in zip(batch, lacks, strict=True) if lack]
 
     def _stage_all(self, missing: Mapping[int, Selected]) -> dict[int, tuple[WheelFile, WheelRow]]:

@@ -12,6 +12,7 @@ from wheelstore.cli.fetching import StoreFull
 from wheelstore.cli.registering import Goal
 from wheelstore.materialize.distribution import Blobs, Installed, Scheme, plan_environment
 from wheelstore.materialize.interpreter import Interpreter
+from wheelstore.materialize.link import read_blob
 from wheelstore.materialize.manifest import manifest_content, manifest_digest
 from wheelstore.materialize.plan import Plan, pack
 from wheelstore.store.blobs import blob_name
@@ -111,7 +112,6 @@ def scheme_of(interpreter: Interpreter) -> Scheme:
 
 def _reader(store: Store) -> Callable[[bytes], bytes]:
     def read(key: bytes) -> bytes:
-        with open(f"{store.blobs}/{blob_name(key)}", "rb") as stream:
-            return stream.read()
+        return read_blob(store.blobs, blob_name(key), "the plan of an environment")
 
     return read

@@ -23,12 +23,12 @@ from wheelstore.resolve.downloads import Downloads, Job
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.find_links import local_path
 from wheelstore.store.archive import DEFAULT_LIMITS
-from wheelstore.store.audit import BadBlob
-from wheelstore.store.blobs import blob_name
+from wheelstore.store.audit import BadBlob, check_blob, unlike_their_names
+from wheelstore.store.blobs import blob_key, blob_name
 from wheelstore.store.errors import StoreError
 from wheelstore.store.index import Index, WheelRow
-from wheelstore.store.index_checks import generations_of, manifests_that_generated, uses_of
-from wheelstore.store.ingest import WheelFile, stage, staging_directory, write_blob
+from wheelstore.store.index_checks import generated_for, generations_of, manifests_that_generated, uses_of
+from wheelstore.store.ingest import WheelFile, blobs_of, stage, staging_directory, write_blob
 from wheelstore.store.layout import Store
 from wheelstore.store.lease import Lease
 from wheelstore.store.restoring import (
@@ -67,14 +67,15 @@ class Repair:
     environ: Mapping[str, str]
     detail: Callable[[str], None]
 
-    def run(self, bad: Sequence[BadBlob]) -> Repaired:
-        """Bring back what is `bad`, and heal the environments that have it.
+    def run(self, bad: Sequence[BadBlob], *, heals: bool = True) -> Repaired:
+        """Bring back what is `bad`; and if it `heals`, put the environments right that have it.
 
         Raises:
             OSError, IndexUnusable: the store cannot be written to; running it again goes on.
         """
         done = Repaired()
-        remember_damage(self.index, bad)
+        if heals:
+            remember_damage(self.index, bad)
         mend_touched(self.store, bad)
         wanted = {one.key for one in still_bad(self.store, [one.key for one in bad])}
         with self._directory() as directory:
@@ -82,8 +83,25 @@ class Repair:
             wanted -= self._from_plans(wanted, directory, done.reasons)
         done.left = still_bad(self.store, [one.key for one in bad])
         done.restored = len(bad) - len(done.left)
-        self._heal(done)
+        if heals:
+            self._heal(done)
         return done
+
+    def mend(self, unusable: BlobUnusable, rows: Iterable[WheelRow], manifest: str) -> int:
+        """Bring back what an operation with these wheels and this manifest has met, and will meet; how many blobs.
+
+        Environments stay as they are: who has edited a file of one by way of its hardlink has it alone from then on.
+
+        Raises:
+            BlobUnusable: the one that was met, if anything cannot be had again.
+        """
+        keys = {blob_key(unusable.blob), *(key for row in rows for key, _ in blobs_of(row))}
+        keys |= generated_for(self.index, manifest)
+        bad = [found for key in unlike_their_names(self.store, keys) if (found := check_blob(self.store.blobs, key))]
+        done = self.run(bad, heals=False)
+        if done.left or not bad:
+            raise unusable
+        return done.restored
 
     @contextmanager
     def _directory(self) -> Iterator[str]:

@@ -14,16 +14,18 @@ from wheelstore.cli.environments import bring, kept_seeds, link_mode, look
 from wheelstore.cli.fetching import Ingestion, Vanished
 from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import choose, memory_of, using
-from wheelstore.cli.locks import read_files
+from wheelstore.cli.locks import Meaning, read_files
 from wheelstore.cli.registering import Goal, Means, Place
 from wheelstore.cli.request import SyncRequest
 from wheelstore.cli.selecting import installations, select_wheels
 from wheelstore.cli.sources import Sources, open_sources
-from wheelstore.cli.summary import tell
+from wheelstore.cli.summary import counted, tell
 from wheelstore.cli.warm import Warm
 from wheelstore.materialize.bytecode import compile_environment
 from wheelstore.materialize.installed import find_distributions
 from wheelstore.materialize.interpreter import Interpreter
+from wheelstore.materialize.link import BlobUnusable
+from wheelstore.materialize.manifest import manifest_content, manifest_digest
 from wheelstore.materialize.plan import Distribution, make_plan
 from wheelstore.materialize.sync import Outcome
 from wheelstore.resolve.selection import Selected
@@ -105,6 +107,26 @@ class Sync:
             except Vanished:
                 selected = select_wheels(meaning, interpreter, sources, index=self.index, console=self.console)
                 rows = self._ingest(selected, sources)
+        try:
+            return self._bring(place, selected, rows, interpreter, stamp, meaning)
+        except BlobUnusable as unusable:
+            if not self.store.writable:
+                raise
+            with open_sources(request, meaning.lock.options, store=self.store, environ=self.environ) as sources:
+                manifest = manifest_digest(manifest_content(installations(selected, rows), interpreter.identity))
+                self._mend(unusable, rows, manifest, sources)
+        return self._bring(place, selected, rows, interpreter, stamp, meaning)
+
+    def _bring(
+        self,
+        place: Place,
+        selected: Sequence[Selected],
+        rows: Sequence[WheelRow],
+        interpreter: Interpreter,
+        stamp: str,
+        meaning: Meaning,
+    ) -> tuple[Goal, Outcome]:
+        """Bring the environment to the selected wheels, which the store has."""
         goal = goal_of(
             installations(selected, rows),
             interpreter,
@@ -114,12 +136,19 @@ class Sync:
             lease=self.lease,
             key=meaning.key,
             inputs=meaning.inputs,
-        )._replace(source=" ".join(request.locks))
-        mode = link_mode(self.store, self.index, request.link_mode, request.venv)
-        self.console.detail(f"Getting files into {request.venv} by {mode}")
+        )._replace(source=" ".join(self.request.locks))
+        mode = link_mode(self.store, self.index, self.request.link_mode, self.request.venv)
+        self.console.detail(f"Getting files into {self.request.venv} by {mode}")
         means = Means(self.store, self.index, self.lease, mode, time.time(), say=self.console.say)
-        outcome = bring(place, goal, means, reinstall=request.reinstall)
-        return goal, outcome
+        return goal, bring(place, goal, means, reinstall=self.request.reinstall)
+
+    def _mend(self, unusable: BlobUnusable, rows: Sequence[WheelRow], manifest: str, sources: Sources) -> None:
+        """Get back what was damaged in the store."""
+        from wheelstore.cli.repairing import Repair
+
+        repair = Repair(self.store, self.index, self.lease, sources, self.environ, self.console.detail)
+        mended = repair.mend(unusable, rows, manifest)
+        self.console.say(f"Repaired {counted(mended, 'damaged file')} in the store")
 
     def _tell_means(self, interpreter: Interpreter) -> None:
         self.console.detail(f"{using(interpreter)}: {interpreter.executable}")

@@ -103,6 +103,7 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
     from wheelstore.cli.environments import bring, link_mode, look, unpacked
     from wheelstore.cli.interpreters import choose, memory_of
     from wheelstore.cli.registering import Goal, Means
+    from wheelstore.materialize.link import BlobUnusable
     from wheelstore.store.index import open_index
     from wheelstore.store.layout import open_store
     from wheelstore.store.lease import Lease
@@ -125,6 +126,8 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
             goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp, source)
             mode = link_mode(store, index, request.link_mode, request.venv)
             outcome = bring(place, goal, Means(store, index, lease, mode, now, say=_sayer(request)))
+    except BlobUnusable:  # the full sync can get it anew
+        return None
     finally:
         index.leave()
     return Warm(len(plan.distributions), outcome.added, outcome.removed, outcome.repaired, outcome.files)

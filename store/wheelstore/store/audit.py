@@ -153,6 +153,19 @@ def check_blob(blobs: str, key: bytes) -> BadBlob | None:
     return None
 
 
+def unlike_their_names(store: Store, keys: Collection[bytes]) -> list[bytes]:
+    """Those of the blobs that show in one `stat` that they are not what their names say, or are missing."""
+    found = []
+    for key in sorted(keys):
+        try:
+            if int(os.stat(f"{store.blobs}/{blob_name(key)}").st_mtime) == blob_mtime(key):
+                continue
+        except OSError:
+            pass
+        found.append(key)
+    return found
+
+
 def digest_of(path: str) -> bytes:
     """The BLAKE3 of a file's bytes, read piece by piece.
 

@@ -106,6 +106,12 @@ def manifests_that_generated(index: Index, keys: Collection[bytes]) -> dict[str,
     return found
 
 
+def generated_for(index: Index, manifest: str) -> set[bytes]:
+    """The blobs that were made for a manifest."""
+    rows = index.stream("SELECT generated FROM manifests WHERE digest = ?", (manifest,))
+    return {key for (files,) in rows for key, size in zip(*columns(files), strict=True) if size}
+
+
 def generations_of(index: Index, manifest: str) -> list[str]:
     """The interpreters that environments of a manifest were made with, the latest first."""
     rows = index.stream(
