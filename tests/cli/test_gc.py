@@ -112,6 +112,15 @@ def test_a_deleted_project_goes_after_the_grace_period(
     assert (told["environments"]["paths"], told["wheels"]["count"]) == ([str(synced)], 2)
 
 
+def test_what_a_killed_sync_left_beside_its_place_keeps_nothing_for_long(
+    store: FrontDoor, synced: Path, work: Path
+) -> None:
+    synced.rename(work / "..venv.12345-0123abcd.tmp")
+    assert gc(store, "--grace", "0s")["environments"]["count"] == 0
+    assert os.listdir(work) == ["lock.txt"]
+    assert gc(store, "--grace", "0s")["environments"]["paths"] == [str(synced)]
+
+
 def test_a_disk_that_is_not_mounted_costs_nothing(
     store: FrontDoor, full_store: Path, lock: Path, tmp_path: Path
 ) -> None:
@@ -279,7 +288,7 @@ def test_a_sync_collects_a_little_once_a_day_if_told_to(full_store: Path, lock: 
     sync_with(lock, "three", "30d")
     assert left.exists()
     with sqlite3.connect(full_store / "index.sqlite3") as connection:
-        connection.execute("UPDATE memory SET value = ? WHERE key = 'auto-gc'", (b"%.0f" % (time.time() - DAY - 2),))
+        connection.execute("UPDATE memory SET value = ? WHERE key = 'auto-gc'", (b"%d" % (time.time() - DAY),))
     connection.close()
     sync_with(lock, "four", "30d")
     assert not left.exists()

@@ -50,7 +50,7 @@ def _collect(root: str, older_than: float, *, now: float) -> None:
         last = index.recall(_LAST)
         if last is not None and 0 <= now - float(last) < _PAUSE:
             return
-        index.remember(_LAST, b"%.0f" % now)
+        index.remember(_LAST, b"%d" % now)
         from wheelstore.store.collection import collect_a_little
         from wheelstore.store.policy import Policy
 

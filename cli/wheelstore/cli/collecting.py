@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import TextIO
 
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.summary import counted, duration, size_text
+from wheelstore.materialize.fresh import FreshEnvironment
 from wheelstore.resolve.facts import Facts
 from wheelstore.store.collection import collect, rehearse
 from wheelstore.store.errors import StoreError
-from wheelstore.store.index import open_index
+from wheelstore.store.index import EnvironmentRow, open_index
 from wheelstore.store.layout import Store, open_store
 from wheelstore.store.policy import Freed, Policy, Watch, unwatched
+from wheelstore.store.roots import Presence, look
 
 
 class StoreNotOurs(StoreError):
@@ -96,7 +98,7 @@ def _collect(request: GcRequest, store: Store, console: Console, watch: Watch, *
     with open_index(store.index_path) as index:
         if request.dry_run:
             return rehearse(store, index, request.policy, now=now, watch=watch)
-        return collect(
+        freed = collect(
             store,
             index,
             request.policy,
@@ -104,6 +106,19 @@ def _collect(request: GcRequest, store: Store, console: Console, watch: Watch, *
             watch=watch,
             waiting=lambda number: console.say(f"Waiting for another collection in this store (process {number})"),
         )
+        _remove_abandoned(store, index.environments())
+        return freed
+
+
+def _remove_abandoned(store: Store, rows: Sequence[EnvironmentRow]) -> None:
+    """Remove what a killed sync left beside an environment's place, and looks as if that had been moved there.
+
+    After the collection, so that a dry run has the same figures; the next one finds the environment missing.
+    """
+    for row in rows:
+        if look(store, row) is Presence.MOVED:
+            with suppress(OSError):  # not there any more, or not ours to see
+                FreshEnvironment(row.path).remove_abandoned()
 
 
 def _prune(request: GcRequest, store: Store, *, now: float) -> Pages:

@@ -61,7 +61,7 @@ class FreshEnvironment:
             os.makedirs(self.directory)
         self._claim = _claimed(self.directory)
         try:
-            self._remove_abandoned()
+            self.remove_abandoned()
         except OSError:  # not ours to see or to remove
             return
 
@@ -103,8 +103,8 @@ class FreshEnvironment:
             raise
         remove_tree(old)
 
-    def _remove_abandoned(self) -> None:
-        """Remove what others began here and nobody claims any more."""
+    def remove_abandoned(self) -> None:
+        """Remove what others began for the same `path` and nobody claims any more; nothing has to be begun for it."""
         for name in os.listdir(self._parent):
             number, _, word = name.removeprefix(self._prefix).removesuffix(_ENDING).partition("-")
             if name != f"{self._prefix}{number}-{word}{_ENDING}" or not number.isdigit() or len(word) != 8:
