@@ -111,7 +111,7 @@ class Lease:
 
 
 def is_alive(store: Store, identifier: str, *, tidy: bool = True) -> bool:
-    """Whether the operation that took the lease is still under way; to `tidy` is to remove the file of one that is not."""
+    """Whether the operation that took the lease is under way; to `tidy` is to remove the file of one that is not."""
     path = _path(store, identifier)
     try:
         descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
