@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wheelstore.cli.affected import Affected, affected
 from wheelstore.cli.console import Console, write_data, write_json
+from wheelstore.cli.damage import Damaged, NoSuchWheels, NotOurs, StillDamaged, are
 from wheelstore.cli.progress import progress_on
 from wheelstore.cli.repairing import Repair, Repaired
 from wheelstore.cli.request import VerifyRequest
@@ -17,7 +18,6 @@ from wheelstore.cli.summary import counted, duration, size_text
 from wheelstore.resolve.pins import normalize
 from wheelstore.store.audit import Findings, audit, audit_some
 from wheelstore.store.blobs import blob_name
-from wheelstore.store.errors import StoreError
 from wheelstore.store.index import Index, IndexUnusable, open_index
 from wheelstore.store.index_checks import (
     IndexDamaged,
@@ -36,50 +36,6 @@ from wheelstore.store.restoring import pending_damage, remove_orphans
 from wheelstore.store.workers import Workers
 
 
-class Damaged(StoreError):
-    """Something in the store is not what it should be; `problems` are texts such as ``2 blobs are damaged``."""
-
-    hint = "store verify --repair gets back what it can"
-
-    def __init__(self, root: str, problems: Sequence[str]) -> None:
-        super().__init__(root, tuple(problems))
-        self.root, self.problems = root, tuple(problems)
-
-    def __str__(self) -> str:
-        return f"{', '.join(self.problems)} in the store {self.root}"
-
-
-class NoSuchWheels(StoreError):
-    """The store has no wheel of a project."""
-
-    hint = "store ls shows which there are"
-
-    def __init__(self, root: str, name: str) -> None:
-        super().__init__(root, name)
-        self.root, self.name = root, name
-
-    def __str__(self) -> str:
-        return f"the store {self.root} has no wheel of {self.name}"
-
-
-class StillDamaged(StoreError):
-    """A repair could not bring everything back; `blobs` are those that are left, `environments` cannot be healed."""
-
-    hint = "when what is missing can be had, the same command goes on: give it an index or --find-links"
-
-    def __init__(self, root: str, blobs: int, environments: Sequence[str]) -> None:
-        super().__init__(root, blobs, tuple(environments))
-        self.root, self.blobs, self.environments = root, blobs, tuple(environments)
-
-    def __str__(self) -> str:
-        told = []
-        if self.blobs:
-            told.append(f"{_are(self.blobs, 'blob')} still damaged in the store {self.root}")
-        if self.environments:
-            told.append(f"{_are(len(self.environments), 'environment')} not healed: {', '.join(self.environments)}")
-        return "; ".join(told)
-
-
 @dataclass(slots=True)
 class Report:
     """What was found: blobs, references, and who is affected; and what a repair came to."""
@@ -94,13 +50,9 @@ class Report:
     def problems(self) -> list[str]:
         """What is wrong, in a few words each; nothing if all is well."""
         bad, wrong = len(self.findings.bad), len(self.miscounted)
-        told = [f"{_are(bad, 'blob')} damaged"] if bad else []
-        told += [f"{_are(wrong, 'reference count')} wrong"] if wrong else []
-        return told or ([f"{_are(len(self.environments), 'environment')} damaged"] if self.environments else [])
-
-
-def _are(count: int, noun: str) -> str:
-    return f"{counted(count, noun)} {'is' if count == 1 else 'are'}"
+        told = [f"{are(bad, 'blob')} damaged"] if bad else []
+        told += [f"{are(wrong, 'reference count')} wrong"] if wrong else []
+        return told or ([f"{are(len(self.environments), 'environment')} damaged"] if self.environments else [])
 
 
 def run_verify(request: VerifyRequest, *, started: float, environ: Mapping[str, str] = os.environ) -> None:
@@ -154,19 +106,6 @@ def _complain(store: Store, report: Report, console: Console) -> None:
         console.warn(reason)
     if report.repaired.left or report.repaired.unhealed:
         raise StillDamaged(store.root, len(report.repaired.left), report.repaired.unhealed)
-
-
-class NotOurs(StoreError):
-    """The store belongs to someone else, who alone can repair it."""
-
-    hint = "ask its owner to run 'store verify --repair'"
-
-    def __init__(self, root: str) -> None:
-        super().__init__(root)
-        self.root = root
-
-    def __str__(self) -> str:
-        return f"the store {self.root} is read-only here, and cannot be repaired"
 
 
 @dataclass(frozen=True, slots=True)
