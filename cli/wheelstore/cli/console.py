@@ -5,6 +5,7 @@ On the warm path.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -44,7 +45,8 @@ def explain(error: Exception) -> bool:
         report(error)
     elif isinstance(error, OSError):
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-        fail([": ".join((" -> ".join(names), error.strerror or str(error))) if names else error.strerror or str(error)])
+        text = ": ".join((" -> ".join(names), error.strerror or str(error))) if names else error.strerror or str(error)
+        fail([text], [_MAKE_ROOM] if error.errno in (errno.ENOSPC, errno.EDQUOT) else [])
     elif isinstance(error, UnicodeEncodeError):
         fail([f"{error.object!r} is a name that is not UTF-8, and cannot be used here"])
     else:
@@ -57,6 +59,7 @@ def one_line(text: str) -> str:
     return text.translate(_CONTROL)
 
 
+_MAKE_ROOM = "make room there, and run the same command again"
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from wheelstore.materialize.environment import State, boot_id, marks_of, write_state
-from wheelstore.store.index import EnvironmentRow, Generation
+from wheelstore.store.index import EnvironmentRow, Generation, IndexUnusable
 from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, is_elsewhere, make_token
 from wheelstore.store.values import NamedTuple
 
@@ -140,10 +140,16 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
 
 
 def in_place(place: Place, identifier: str, means: Means) -> None:
-    """Note that a new environment has come to its place, so that what was there before is no root any more."""
+    """Note that a new environment has come to its place, so that what was there before is no root any more.
+
+    If that cannot be written, nothing is lost: gc finds what was there before missing.
+    """
     if means.store.writable:
-        with means.index.writing():
-            _supplant(place, identifier, means)
+        try:
+            with means.index.writing():
+                _supplant(place, identifier, means)
+        except IndexUnusable:
+            return
 
 
 def _supplant(place: Place, identifier: str, means: Means) -> None:

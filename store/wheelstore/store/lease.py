@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
+from wheelstore.store.errors import StoreError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,6 +59,8 @@ class Lease:
             if self._written:
                 with self._index.writing():
                     self.drop()
+        except StoreError:  # a row that cannot be deleted is a dead operation's as soon as the lock is gone
+            return
         finally:
             self._let_go()
 
@@ -145,7 +149,7 @@ def _path(store: Store, identifier: str) -> str:
 def _remove(path: str) -> None:
     try:
         os.unlink(path)
-    except (FileNotFoundError, PermissionError):  # Windows keeps what is open
+    except OSError:  # Windows keeps what is open; whoever comes next finds it unlocked
         return
 
 
