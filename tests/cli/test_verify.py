@@ -179,6 +179,41 @@ def test_repair_needs_no_network_where_an_index_is_local_and_says_what_it_cannot
     assert module.read_bytes() == b"value = 1\n"
 
 
+def test_one_wheel_that_is_gone_does_not_keep_others_from_coming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "rotten"
+    monkeypatch.setenv("STORE_DIR", str(root))
+    monkeypatch.delenv("STORE_FIND_LINKS")
+    names = [f"wheel{number}" for number in range(6)]
+    wheels = [make_wheel(tmp_path / "wheels", name, files={f"{name}.py": name.encode()}) for name in names]
+    assert call_store("add", *wheels).status == 0
+    victims = [path for path in blob_files(root) if path.read_bytes().decode(errors="replace") in names]
+    for victim in victims:
+        rot(victim, Random(4))
+    for wheel in wheels[:2]:
+        make_wheel(tmp_path / "wheels", wheel.name.partition("-")[0], files={"other.py": b""})  # others by that name
+    told = json.loads(call_store("verify", "--repair", "--json").stdout)
+    assert (told["repaired"], len(told["unrepaired"])) == (4, 2)
+    assert {reason.partition(" ")[0] for reason in told["reasons"]} == {wheel.name for wheel in wheels[:2]}
+
+
+def test_what_no_index_has_may_be_in_an_environment(
+    store: FrontDoor, venv: Path, universe: Universe, full_store: Path, tmp_path: Path
+) -> None:
+    assert store("sync", "lock.txt", "--venv", "copied", "--link-mode", "copy").status == 0
+    (module,) = venv.glob("lib/python3*/site-packages/alpha/__init__.py")
+    rot(module, Random(1))
+    hidden = universe.wheels["alpha==1.0"].rename(tmp_path / "alpha-1.0-py3-none-any.whl")
+    try:
+        ran = call_store("verify", "--repair", "--offline")
+    finally:
+        hidden.rename(universe.wheels["alpha==1.0"])
+    assert (ran.status, module.read_bytes()) == (0, b"value = 1\n"), ran.stderr
+    assert store("verify").status == 0
+    check_records(venv)
+
+
 def test_what_a_user_has_changed_is_not_healed(
     store: FrontDoor, universe: Universe, venv: Path, full_store: Path
 ) -> None:
@@ -209,12 +244,13 @@ def test_orphans_and_times_are_no_reason_to_fetch_anything(
     monkeypatch.delenv("STORE_FIND_LINKS")
     blob = blob_files(full_store)[3]
     blob.chmod(0o644)
+    inode = blob.stat().st_ino
     orphan = full_store / "blobs/00" / ("0" * 62)
     orphan.write_bytes(b"left")
     ran = store("verify")
     assert (ran.status, "1 file that nobody needs" in ran.stderr) == (1, True)
     assert store("verify", "--repair").status == 0
-    assert blob.stat().st_mode & 0o777 in (0o444, 0o555)
+    assert (blob.stat().st_ino, blob.stat().st_mode & 0o222) == (inode, 0)
     assert not orphan.exists()
     assert list((full_store / "trash").iterdir()) == []
     assert store("verify").stderr.count("\n") == 1

@@ -13,15 +13,13 @@ from blake3 import blake3
 from wheelstore.cli.affected import environments_with, is_there
 from wheelstore.cli.goals import scheme_of
 from wheelstore.cli.interpreters import find
+from wheelstore.cli.refetching import Refetching
 from wheelstore.cli.sources import Sources
 from wheelstore.materialize.distribution import Blobs, Installed, plan_environment
-from wheelstore.materialize.healing import heal
+from wheelstore.materialize.healing import heal, made_from
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.link import BlobUnusable, read_blob
 from wheelstore.materialize.manifest import manifest_identity, manifest_wheels
-from wheelstore.resolve.downloads import Downloads, Job
-from wheelstore.resolve.errors import ResolveError
-from wheelstore.resolve.find_links import local_path
 from wheelstore.store.archive import DEFAULT_LIMITS
 from wheelstore.store.audit import BadBlob, check_blob, unlike_their_names
 from wheelstore.store.blobs import blob_key, blob_name
@@ -37,6 +35,7 @@ from wheelstore.store.restoring import (
     pending_damage,
     remember_damage,
     replace_bad,
+    stage_copy,
     staged_in,
     still_bad,
 )
@@ -81,6 +80,7 @@ class Repair:
         with self._directory() as directory:
             wanted -= self._from_wheels(wanted, directory, done.reasons)
             wanted -= self._from_plans(wanted, directory, done.reasons)
+            wanted -= self._from_environments(wanted, directory)
         done.left = still_bad(self.store, [one.key for one in bad])
         done.restored = len(bad) - len(done.left)
         if heals:
@@ -121,69 +121,18 @@ class Repair:
             found.setdefault(use.sha256, set()).add(use.key)
         rows = self.lease.wheels(found)
         restored: set[bytes] = set()
+        refetching = Refetching(self.sources)
         while True:
             chosen = _cover({sha256: keys - restored for sha256, keys in found.items() if sha256 in rows})
             if not chosen:
                 return restored
-            fetched = self._fetch([rows[sha256] for sha256 in chosen], directory, reasons)
+            fetched = refetching.fetch([rows[sha256] for sha256 in chosen], directory, reasons)
             staged: dict[bytes, str] = {}
             for sha256 in chosen:
                 keys = found.pop(sha256) - restored
                 if sha256 in fetched:
                     staged |= self._unpack(rows[sha256], fetched[sha256], directory, keys, reasons)
             restored |= replace_bad(self.store, self.index, staged)
-
-    def _fetch(self, rows: Sequence[WheelRow], directory: str, reasons: list[str]) -> dict[str, str]:
-        """Download wheels: where they came from, else where an index has them now. Their paths by sha256."""
-        fetched: dict[str, str] = {}
-        self._download([(row, row.origin) for row in rows if row.origin and _may_be(row.origin)], directory, fetched)
-        for row in rows:
-            if row.sha256 not in fetched:
-                reason = self._fetch_one(row, directory, fetched)
-                if reason:
-                    reasons.append(f"{row.filename} cannot be had again: {reason}")
-        return fetched
-
-    def _fetch_one(self, row: WheelRow, directory: str, fetched: dict[str, str]) -> str | None:
-        """Get one wheel from wherever an index says that it is; why not."""
-        try:
-            url = self._located(row)
-        except ResolveError as error:
-            return str(error)
-        if url is None:
-            return "neither its origin nor an index has it"
-        return self._download([(row, url)], directory, fetched)
-
-    def _located(self, row: WheelRow) -> str | None:
-        indexes = self.sources.indexes
-        indexes.doubt(row.name)
-        for answer in indexes.search(row.name):
-            for file in answer.page.files():
-                if file.filename == row.filename and indexes.hashed(file).sha256 in (row.sha256, None):
-                    indexes.flush()
-                    return file.url
-        return None
-
-    def _download(self, jobs: Iterable[tuple[WheelRow, str]], directory: str, fetched: dict[str, str]) -> str | None:
-        """Download what can be; the first reason for what cannot."""
-        wheels = [
-            Job(
-                key=row.sha256,
-                url=url,
-                target=f"{directory}/{row.sha256}.whl",
-                hashes={"sha256": row.sha256},
-                size=row.size,
-            )
-            for row, url in jobs
-        ]
-        try:
-            with Downloads(self.sources.transport, wheels) as downloads:
-                for sha256, _ in downloads:
-                    fetched[sha256] = f"{directory}/{sha256}.whl"
-        except ResolveError as error:
-            errors: Sequence[BaseException] = getattr(error, "errors", ()) or (error,)
-            return str(errors[0])
-        return None
 
     def _unpack(
         self, row: WheelRow, path: str, directory: str, keys: Collection[bytes], reasons: list[str]
@@ -253,6 +202,19 @@ class Repair:
 
     # Environments
 
+    def _from_environments(self, wanted: Collection[bytes], directory: str) -> set[bytes]:
+        """Take what cannot be had elsewhere from environments that have good copies; the blobs that this brought."""
+        staged: dict[bytes, str] = {}
+        names = {blob_name(key): b"" for key in wanted}
+        for row, plan in environments_with(self.index, names):
+            if not is_there(row):
+                continue
+            for target, name in made_from(plan, names).items():
+                key = blob_key(name)
+                if key not in staged:
+                    staged |= stage_copy(f"{row.path}/{target}", directory, key)
+        return replace_bad(self.store, self.index, staged)
+
     def _heal(self, done: Repaired) -> None:
         """Give every environment that is there good files for bad ones, and forget about the damage if that is all."""
         pending = pending_damage(self.index)
@@ -291,9 +253,3 @@ def _cover(found: Mapping[str, Collection[bytes]]) -> list[str]:
             chosen.append(sha256)
             covered.update(keys)
     return chosen
-
-
-def _may_be(origin: str) -> bool:
-    """Whether it is worth to ask for a wheel where it came from: a file that is gone needs no error."""
-    path = local_path(origin) if origin.startswith("file:") else None
-    return path is None or os.path.exists(path)

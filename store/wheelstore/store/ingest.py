@@ -204,7 +204,7 @@ def _unpack(
             seen.add(key)
             staged = f"{staging}/{blob_name(key).replace('/', '')}"
             if streamed:
-                _finish(large, key)
+                finish_blob(large, key)
                 os.rename(large, staged)
             else:
                 write_blob(staged, key, data)
@@ -313,10 +313,10 @@ def write_blob(path: str, key: bytes, data: bytes) -> None:
     finally:
         os.close(descriptor)
     if not _UTIME_TAKES_DESCRIPTOR:
-        _finish(path, key)
+        finish_blob(path, key)
 
 
-def _finish(path: str, key: bytes) -> None:
+def finish_blob(path: str, key: bytes) -> None:
     """Give a file a blob's time and mode."""
     os.utime(path, (blob_mtime(key), blob_mtime(key)))
     os.chmod(path, 0o555 if len(key) > 32 else 0o444)

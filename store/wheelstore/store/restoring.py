@@ -7,14 +7,15 @@ Whatever brings the bytes writes them into a directory of the operation, under t
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Collection, Iterable, Mapping
 
-from wheelstore.store.audit import BadBlob, Fault, check_blob
-from wheelstore.store.blobs import blob_mtime, blob_name
+from wheelstore.store.audit import BadBlob, Fault, check_blob, digest_of
+from wheelstore.store.blobs import blob_name
 from wheelstore.store.durable import flush
 from wheelstore.store.index import Index
-from wheelstore.store.ingest import replace_blob
+from wheelstore.store.ingest import finish_blob, replace_blob
 from wheelstore.store.layout import Store
 
 _AT_ONCE = 500  # blobs that are replaced under one lock
@@ -50,13 +51,27 @@ def replace_bad(store: Store, index: Index, staged: Mapping[bytes, str]) -> set[
     return replaced
 
 
+def stage_copy(source: str, directory: str, key: bytes) -> dict[bytes, str]:
+    """Copy any file into a directory as the blob `key`, if that is what its bytes are; where it is then."""
+    path = f"{directory}/{_flat(key)}"
+    try:
+        if not stat.S_ISREG(os.lstat(source).st_mode):
+            return {}
+        shutil.copyfile(source, path)
+    except OSError:  # it need not be there, nor be ours to read
+        return {}
+    if digest_of(path) != key[:32]:
+        os.unlink(path)
+        return {}
+    finish_blob(path, key)
+    return {key: path}
+
+
 def mend_touched(store: Store, bad: Iterable[BadBlob]) -> None:
     """Give blobs whose bytes are right their time and mode again: in place, so that their links have them too."""
     for one in bad:
         if one.fault is Fault.TOUCHED:
-            path = f"{store.blobs}/{blob_name(one.key)}"
-            os.utime(path, (blob_mtime(one.key), blob_mtime(one.key)))
-            os.chmod(path, 0o555 if len(one.key) > 32 else 0o444)
+            finish_blob(f"{store.blobs}/{blob_name(one.key)}", one.key)
 
 
 def remove_orphans(store: Store, index: Index, names: Collection[str]) -> None:
@@ -73,8 +88,6 @@ def remove_orphans(store: Store, index: Index, names: Collection[str]) -> None:
                 os.rename(f"{store.blobs}/{name}", doomed[-1])
     for path in doomed:
         if stat.S_ISDIR(os.lstat(path).st_mode):
-            import shutil
-
             shutil.rmtree(path)
         else:
             os.unlink(path)
