@@ -24,10 +24,16 @@ else:
 
 
 class IndexUnusable(StoreError):
-    """The index cannot be opened, read or written."""
+    """The index cannot be opened, read or written.
 
-    def __init__(self, path: str, error: sqlite3.Error) -> None:
+    Of a damaged one Python may say nothing but that SQLite's message, which quotes it, is not UTF-8.
+    """
+
+    def __init__(self, path: str, error: sqlite3.Error | UnicodeDecodeError) -> None:
         super().__init__(path, error)
+        if isinstance(error, UnicodeDecodeError):
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorname = "SQLITE_CORRUPT"
         name = getattr(error, "sqlite_errorname", "")
         # With no byte to spare, SQLite cannot make even the memory that its readers share: a "disk I/O error".
         self.path, self.reason = path, "database or disk is full" if name in _FULL else str(error)

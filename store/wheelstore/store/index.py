@@ -261,7 +261,7 @@ def open_index(path: str) -> Index:
         return open_someone_elses(path, version=_VERSION)
     try:
         connection, version = _connect(path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise IndexUnusable(path, error) from None
     try:
         if version != _VERSION:
@@ -278,7 +278,7 @@ def open_index(path: str) -> Index:
         connection.execute("PRAGMA synchronous = NORMAL")
         # The first to open the index reads the whole log; 1 MB takes 1 ms.
         connection.execute("PRAGMA wal_autocheckpoint = 64")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise IndexUnusable(path, error) from None
     except BaseException:
