@@ -53,9 +53,8 @@ class IndexCollection:
         return list(self.index.stream(statement, values))
 
     def prepare(self) -> None:
-        """Suit the connection to deleting: no zeroes over what goes, and the log moved a few MB at a time."""
+        """Suit the connection to deleting: no zeroes over what goes."""
         self._run("PRAGMA secure_delete = OFF")
-        self._run("PRAGMA wal_autocheckpoint = 256")
 
     # Leases and environments
 

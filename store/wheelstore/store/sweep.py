@@ -22,6 +22,7 @@ from wheelstore.store.pace import Pace
 from wheelstore.store.policy import Freed, Watch
 
 _FILES_AT_ONCE = 256
+_BREATH = 0.01  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,4 +127,4 @@ class Sweep:
         begun = time.perf_counter()
         for path in paths:
             remove(path)
-        self.pace.rest(time.perf_counter() - begun)
+        self.pace.rest(min(time.perf_counter() - begun, _BREATH))
