@@ -11,7 +11,7 @@ import os
 
 from wheelstore.materialize.environment import State, boot_id, marks_of, write_state
 from wheelstore.store.index import EnvironmentRow, Generation, IndexUnusable
-from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, is_elsewhere, make_token
+from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, is_elsewhere, make_token, trust_token
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -116,6 +116,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
             index.use_manifest(goal.manifest, now=means.now)
             if place.existing:
                 _supplant(place, identifier, means)
+        trust_token(store, identifier)
     sites = dict.fromkeys((interpreter.purelib, interpreter.platlib, interpreter.scripts))
     write_state(
         directory,

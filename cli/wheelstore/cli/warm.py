@@ -12,6 +12,7 @@ import time
 from wheelstore.cli.answers import LockFile, answer_key, inputs_hold
 from wheelstore.materialize.environment import boot_id, is_being_changed, marks_hold, read_state, settle
 from wheelstore.materialize.interpreter import InterpreterFailed, stamp
+from wheelstore.store.tokens import is_trusted
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -73,7 +74,7 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
 
 def _is_known(store: str, state: State) -> bool:
     """Whether the store is there and counts the environment as a root, which it may have forgotten meanwhile."""
-    if os.path.exists(f"{store}/tokens/{state.id}"):
+    if is_trusted(store, state.id):
         return True
     from wheelstore.store.layout import open_store
 

@@ -17,6 +17,7 @@ from wheelstore.store.blobs import blob_name
 from wheelstore.store.filelist import columns
 from wheelstore.store.index import WheelRow
 from wheelstore.store.layout import Store
+from wheelstore.store.tokens import doubt_token
 
 _HEX = frozenset("0123456789abcdef")
 _UNKNOWN = "unknown"
@@ -106,10 +107,13 @@ def refill(connection: sqlite3.Connection, root: str) -> None:
     connection.execute("INSERT INTO wheel_uses (wheel, used) SELECT id, added FROM wheels")
     rows = ((key, size, count) for (key, size), count in references.items())
     connection.executemany("INSERT INTO blobs (key, size, refs) VALUES (?, ?, ?)", rows)
+    tokens = list(_tokens(store))
+    for identifier, _, _ in tokens:
+        doubt_token(store, identifier)
     connection.executemany(
         "INSERT INTO environments (id, path, manifest, mode, python, created, synced, filesystem, generation)"
         " VALUES (?, ?, ?, '', '', ?, ?, '', 0)",
-        [(identifier, path, _UNKNOWN, made, made) for identifier, path, made in _tokens(store)],
+        [(identifier, path, _UNKNOWN, made, made) for identifier, path, made in tokens],
     )
 
 

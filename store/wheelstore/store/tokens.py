@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 IN_ENVIRONMENT = ".wheelstore/token"
 """Where an environment has its link, relative to its root."""
 
+_DOUBTED, _TRUSTED = 0o700, 0o600
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -45,6 +46,29 @@ def make_token(store: Store, identifier: str, path: str, *, root: str) -> None:
     except OSError:
         _write(new, content)
     os.replace(new, link)
+
+
+def doubt_token(store: Store, identifier: str) -> None:
+    """Note that the index has lost what the environment consists of, so that its next sync looks into the matter.
+
+    The mark is the file's mode, because that costs whoever has nothing else to do no more than the look itself.
+    """
+    os.chmod(f"{store.tokens}/{identifier}", _DOUBTED)
+
+
+def trust_token(store: Store, identifier: str) -> None:
+    """Note that the index knows the environment (again)."""
+    token = f"{store.tokens}/{identifier}"
+    if os.stat(token).st_mode & 0o100 and os.name != "nt":
+        os.chmod(token, _TRUSTED)
+
+
+def is_trusted(root: str, identifier: str) -> bool:
+    """Whether the store at `root` has the environment's token, and knows what it consists of."""
+    try:
+        return not os.stat(f"{root}/tokens/{identifier}").st_mode & 0o100 or os.name == "nt"
+    except OSError:
+        return False
 
 
 def drop_token(store: Store, identifier: str) -> None:
