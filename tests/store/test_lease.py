@@ -99,7 +99,8 @@ def test_a_dead_process_protects_nothing(store: Store, index: Index) -> None:
 def test_a_file_that_was_taken_for_a_dead_one_s_is_not_trusted(
     store: Store, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, removed = lease_module._try_lock, []
+    lock = lease_module._try_lock
+    removed: list[str] = []
 
     def lock_late(descriptor: int) -> bool:
         if not removed:  # a gc comes between the making of the file and its lock
