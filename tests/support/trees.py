@@ -140,7 +140,7 @@ def _status(path: Path) -> Status:
 
 
 class StoreSnapshot(NamedTuple):
-    """All of a store that a failed command must leave alone: what the index says, files outside ``tmp/`` and ``locks/``."""
+    """All of a store that a failed command leaves alone: what the index says, files outside ``tmp/`` and ``locks/``."""
 
     files: dict[str, Status]
     tables: dict[str, list[tuple[object, ...]]]
