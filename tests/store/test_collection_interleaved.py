@@ -1,4 +1,4 @@
-"""In whatever order things happen, what a root or a lease can reach is there, and references are as a recount says."""
+"""In whatever order things happen: what roots and leases reach is there, and references are what a recount says."""
 
 from __future__ import annotations
 
