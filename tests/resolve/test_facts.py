@@ -195,3 +195,13 @@ def test_closing_twice_is_harmless(path: Path) -> None:
     facts = Facts(path)
     facts.close()
     facts.close()
+
+
+def test_what_is_pruned_is_given_back_to_the_disk(path: Path) -> None:
+    with Facts(path) as facts:
+        for number in range(20):
+            facts.remember_page(f"{URL}{number}/", PAGE._replace(body=os.urandom(100_000)))
+    full = path.stat().st_size
+    with Facts(path) as facts:
+        assert facts.prune(before=2.0) == 20
+    assert path.stat().st_size < full / 10

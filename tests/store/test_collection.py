@@ -56,6 +56,18 @@ def test_a_manifest_of_nobody_goes_with_its_files_and_answers(yard: Yard) -> Non
     assert yard.collect().rows == 0
 
 
+def test_the_index_becomes_smaller_too(yard: Yard) -> None:
+    with yard.index.writing():
+        yard.index.put_manifest("m", b"content", os.urandom(3 << 20), now=1.0)
+    full = _pages(yard)
+    yard.collect()
+    assert _pages(yard) < full / 2
+
+
+def _pages(yard: Yard) -> int:
+    return int(yard.index._rows("PRAGMA page_count")[0][0])
+
+
 def test_a_file_twice_in_a_wheel_is_one_reference(yard: Yard) -> None:
     yard.wheel("a", b"same", b"same")
     yard.wheel("b", b"same")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wheelstore.materialize.plan import Plan
     from wheelstore.store.index import Index
     from wheelstore.store.layout import Store
+    from wheelstore.store.lease import Lease
 
 
 class NotAnEnvironment(StoreError):
@@ -112,7 +113,7 @@ def unpacked(packed: bytes | None) -> Plan | None:
         return None
 
 
-def link_mode(store: Store, index: Index, wanted: str, path: str) -> Mode:
+def link_mode(store: Store, index: Index, lease: Lease, wanted: str, path: str) -> Mode:
     """The mode to start each file with: `wanted`, or for ``auto`` the fastest that works between the two devices.
 
     Hardlinks are first where the store is ours: measured on ext4 (the only choice but copying), and faster than
@@ -127,7 +128,7 @@ def link_mode(store: Store, index: Index, wanted: str, path: str) -> Mode:
     key = f"modes {os.stat(store.blobs).st_dev} {os.stat(parent).st_dev}"
     remembered = index.recall(key)
     if remembered is None:
-        possible = _probe(store, parent)
+        possible = _probe(store, lease, parent)
         if store.writable:
             index.remember(key, " ".join(sorted(possible)).encode())
     else:
@@ -137,11 +138,12 @@ def link_mode(store: Store, index: Index, wanted: str, path: str) -> Mode:
     return "clone" if "clone" in possible else "copy"
 
 
-def _probe(store: Store, directory: str) -> frozenset[str]:
+def _probe(store: Store, lease: Lease, directory: str) -> frozenset[str]:
     if not store.writable:
         return frozenset({"clone", "copy"} if can_clone(f"{store.root}/format", directory) else {"copy"})
     try:
-        return frozenset(probe(store.tmp, directory))
+        os.makedirs(lease.directory, 0o700, exist_ok=True)
+        return frozenset(probe(lease.directory, directory))
     except OSError as error:
         raise TargetUnwritable(directory, error.strerror or str(error)) from None
 

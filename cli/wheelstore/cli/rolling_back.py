@@ -210,7 +210,7 @@ class _Rollback:
         present = self._present()
         goal = self._goal(present)
         assert place.state is not None
-        mode = link_mode(self._store, self._index, place.state.mode, place.path)
+        mode = link_mode(self._store, self._index, self._lease, place.state.mode, place.path)
         means = Means(self._store, self._index, self._lease, mode, self._now)
         options = VenvOptions()
         if present is None or present[0].identity != goal.interpreter.identity:

@@ -137,7 +137,7 @@ class Sync:
             key=meaning.key,
             inputs=meaning.inputs,
         )._replace(source=" ".join(self.request.locks))
-        mode = link_mode(self.store, self.index, self.request.link_mode, self.request.venv)
+        mode = link_mode(self.store, self.index, self.lease, self.request.link_mode, self.request.venv)
         self.console.detail(f"Getting files into {self.request.venv} by {mode}")
         means = Means(self.store, self.index, self.lease, mode, time.time(), say=self.console.say)
         return goal, bring(place, goal, means, reinstall=self.request.reinstall)

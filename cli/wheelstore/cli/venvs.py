@@ -65,7 +65,7 @@ def run_venv(request: VenvRequest, *, started: float, environ: Mapping[str, str]
         else:
             goal = empty_goal(interpreter, stamp, store=store, index=index, lease=lease)
         options = VenvOptions(_prompt(request), request.system_site_packages, request.seed)
-        mode = link_mode(store, index, "auto", place.path)
+        mode = link_mode(store, index, lease, "auto", place.path)
         goal = goal._replace(source="store venv")
         build(place, goal, Means(store, index, lease, mode, time.time(), say=console.say), options=options)
     if common.json:

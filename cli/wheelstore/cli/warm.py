@@ -125,7 +125,7 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
                 return None
             source = " ".join(request.locks)
             goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp, source)
-            mode = link_mode(store, index, request.link_mode, request.venv)
+            mode = link_mode(store, index, lease, request.link_mode, request.venv)
             outcome = bring(place, goal, Means(store, index, lease, mode, now, say=_sayer(request)))
     except BlobUnusable:  # the full sync can get it anew
         return None

@@ -31,6 +31,7 @@ _TABLES = (
 )
 _FILES_BY_HASH = "SELECT sha256, filename, url, size, requires_python, yanked, source FROM files WHERE sha256 IN (?)"
 _MOST_PARAMETERS = 500
+_PAGES = 1000  # of the database, given back to the disk in one transaction
 _EVER = float("inf")
 
 
@@ -144,7 +145,12 @@ class Facts:
 
         A time in the future, by a clock that was wrong, counts as now.
         """
-        return self._write("DELETE FROM pages WHERE min(fetched, ?) <= ?", [(now, before)])
+        count = self._write("DELETE FROM pages WHERE min(fetched, ?) <= ?", [(now, before)])
+        free = -1
+        while (rows := self._read("PRAGMA freelist_count", ())) and rows[0][0] not in (0, free):
+            free = rows[0][0]
+            self._read(f"PRAGMA incremental_vacuum({_PAGES})", ())
+        return count
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         with self._lock, suppress(sqlite3.DatabaseError):  # damaged since it was opened: nothing is known
@@ -200,6 +206,7 @@ def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
     """Bring the schema up; one that is not ours to change is refused with OperationalError."""
     try:
         _refuse_newer(_version(connection))
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # as long as there are no tables
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         if _version(connection) != SCHEMA:

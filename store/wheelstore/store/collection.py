@@ -27,6 +27,7 @@ from wheelstore.store.tokens import drop_token
 from wheelstore.store.vanished import Missing, review
 
 _LITTLE = 0.005  # seconds
+_PAGES = 64  # of 16 KB, given back in one transaction
 _LITTLE_BYTES = 1 << 20  # of file lists whose references a small collection counts down
 
 
@@ -103,6 +104,7 @@ class Collection:
         self._over_size()
         self._release()
         self._sweep.condemned()
+        self._shrink()
         return self.freed
 
     def run_a_little(self) -> None:
@@ -132,6 +134,14 @@ class Collection:
             watch=self.watch,
             freed=self.freed,
         )
+
+    def _shrink(self) -> None:
+        """Give the disk what the index does not need any more, some pages at a time."""
+        sql, left = self._sql, 0
+        while not self.rehearses and (free := sql.free_pages()) and free != left:
+            left = free
+            with self.pace.turn(self.index):
+                sql.give_back(_PAGES)
 
     # Roots
 

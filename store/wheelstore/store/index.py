@@ -273,6 +273,7 @@ def open_index(path: str) -> Index:
             os.chmod(path, 0o644)
             # Plans are blobs of megabytes: larger pages are a quarter of the reads.
             connection.execute("PRAGMA page_size = 16384")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that gc can give them back
             connection.execute("PRAGMA journal_mode = WAL")
             migrate(connection, path)
         connection.execute("PRAGMA synchronous = NORMAL")

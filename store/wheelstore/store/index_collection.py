@@ -218,6 +218,14 @@ class IndexCollection:
         """Delete what is condemned between two keys: its files are in the trash."""
         self._run("DELETE FROM condemned WHERE key BETWEEN ? AND ?", first, last)
 
+    def free_pages(self) -> int:
+        """How many pages of the database hold nothing any more."""
+        return int(self._run("PRAGMA freelist_count")[0][0])
+
+    def give_back(self, pages: int) -> None:
+        """Make the database smaller by so many pages that hold nothing."""
+        self._run(f"PRAGMA incremental_vacuum({pages})")
+
     def has_blob(self, key: bytes) -> bool:
         """Whether a blob has a row, be it condemned."""
         return bool(
