@@ -14,7 +14,7 @@ OPERATIONS = {**NEW_ENVIRONMENTS, **CHANGES}
 def test_failing_effects(scene: Scene, name: str, fault: str, thorough: bool) -> None:
     sweep = Sweep(scene, OPERATIONS[name])
     flaws, failed = [], 0
-    points = sweep.points(fault)[:: 1 if thorough else 3]
+    points = sweep.points(fault)[:: 1 if thorough else 5]
     for at in points:
         sweep.rewind()
         ran = scene.run(*sweep.operation.words, at=at, fault=fault, lasting=fault == "ENOSPC")

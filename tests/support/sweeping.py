@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ def prepare_environment(scene: Scene) -> None:
 
 
 NEW_ENVIRONMENTS = {
+    "first": Operation(prepare=prepare_nothing, words=("sync", "old.txt"), least=400),
     "cold": Operation(prepare=prepare_store, words=("sync", "old.txt"), least=150),
     "warm": Operation(prepare=prepare_wheels, words=("sync", "old.txt"), least=60),
     "venv": Operation(prepare=prepare_wheels, words=("venv",), again=("venv", "--clear"), least=20),
@@ -87,11 +89,6 @@ def prepare_garbage(scene: Scene) -> None:
     scene.done("sync", "garbage.txt", "--venv", "gone")
     shutil.rmtree(scene.work / "gone")
     (scene.store / "tmp/op-lease-1-00000000").mkdir()
-
-
-def prepare_history(scene: Scene) -> None:
-    prepare_environment(scene)
-    scene.done("sync", "new.txt")
 
 
 def prepare_damage(scene: Scene) -> None:
@@ -116,8 +113,8 @@ def blob_of(scene: Scene, name: str) -> Path:
 
 
 STORE_OPERATIONS = {
+    "add": Operation(prepare=prepare_store, words=("add", "new.txt"), least=120),
     "gc": Operation(prepare=prepare_garbage, words=("gc", "--grace", "0s"), least=30),
-    "rollback": Operation(prepare=prepare_history, words=("rollback",), again=("rollback", "--to", "1"), least=60),
     "verify --repair": Operation(
         prepare=prepare_damage, words=("verify", "--repair"), then=("sync", "old.txt"), least=60
     ),
@@ -144,7 +141,7 @@ def snapshot(scene: Scene) -> Snapshot:
         environment=content(scene.venv),
         state=state and state._replace(id="", marks=""),
         beside=sorted(os.listdir(scene.work)),
-        index={query: sorted(read_index(scene.store, query), key=repr) for query in _QUERIES},
+        index={query: sorted(read_index(scene.store, query), key=repr) for query in _QUERIES if scene.store.exists()},
     )
 
 
@@ -239,3 +236,17 @@ def _difference(goal: Snapshot, found: Snapshot, name: str) -> str:
         keys = [key for key in wanted.keys() | had.keys() if wanted.get(key) != had.get(key)]
         return "; ".join(f"{key}: {wanted.get(key)} became {had.get(key)}" for key in sorted(keys))[:1000]
     return f"{wanted} became {had}"[:1000]
+
+
+def points(sweep: Sweep, thorough: bool) -> list[tuple[str, int]]:
+    """Where to kill: at every effect and at half of every write; fewer of operations that have very many."""
+    found = [(fault, at) for fault in ("kill", "torn") for at in sweep.points(fault)]
+    return found if thorough else found[:: 1 + len(found) // 90]
+
+
+def kill(sweep: Sweep, fault: str, at: int) -> str:
+    """Do it; where that was."""
+    killed = sweep.scene.run(*sweep.operation.words, at=at, fault=fault)
+    assert killed.status == -signal.SIGKILL, killed
+    assert len(killed.effects) == at
+    return f"{fault} {killed.last}"

@@ -227,6 +227,9 @@ _MAKERS: dict[Mode, Callable[[str, str, str], None]] = {
 }
 
 
+_PROBE = ".wheelstore-probe-"
+
+
 def probe(tmp: str, directory: str) -> frozenset[Mode]:
     """Which modes work between the store and `directory` (which exists); asked once for a pair of devices.
 
@@ -236,8 +239,11 @@ def probe(tmp: str, directory: str) -> frozenset[Mode]:
     # Not the process's number alone: in a container, a killed one's file may have the same.
     unique = f"{os.getpid()}-{os.urandom(4).hex()}"
     trial = f"{tmp}/probe-{unique}"
-    there = f"{directory}/.wheelstore-probe-{unique}"
+    there = f"{directory}/{_PROBE}{unique}"
     possible: set[Mode] = {"copy"}
+    for left in os.listdir(directory):
+        if left.startswith(_PROBE):  # by a killed process; a living one does not mind
+            _remove(f"{directory}/{left}")
     try:
         with open(trial, "xb") as stream:
             stream.write(b"probe")
@@ -248,22 +254,28 @@ def probe(tmp: str, directory: str) -> frozenset[Mode]:
             except OSError:
                 continue
             possible.add(mode)
-            os.unlink(there)
+            _remove(there)
     finally:
         for path in (there, trial):
-            if os.path.lexists(path):
-                os.unlink(path)
+            _remove(path)
     return frozenset(possible)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
 
 
 def can_clone(file: str, directory: str) -> bool:
     """Whether a file of someone else's can be cloned into `directory`; `probe` would write beside it."""
     import reflink_copy
 
-    there = f"{directory}/.wheelstore-probe-{os.getpid()}-{os.urandom(4).hex()}"
+    there = f"{directory}/{_PROBE}{os.getpid()}-{os.urandom(4).hex()}"
     try:
         reflink_copy.reflink(file, there)
     except OSError:
         return False
-    os.unlink(there)
+    _remove(there)
     return True
