@@ -43,8 +43,9 @@ def journal(disk: Disk, scene: Scene) -> None:
 def data(disk: Disk, scene: Scene) -> None:
     """The kernel has written the index, and not yet names."""
     for name in ("index.sqlite3-wal", "index.sqlite3"):
-        with (scene.store / name).open("rb") as stream:
-            os.fdatasync(stream.fileno())
+        if (scene.store / name).exists():  # the log goes with its last user
+            with (scene.store / name).open("rb") as stream:
+                os.fdatasync(stream.fileno())
 
 
 WRITTEN: dict[str, Callable[[Disk, Scene], None]] = {"nothing": nothing_more, "names": journal, "index": data}
