@@ -284,3 +284,18 @@ def test_an_environment_of_which_half_is_missing_is_made_whole(
         work = compare_disk(tree, old, new, sites=(SITE,), keep=frozenset())
         apply(tree, new, work, blobs=stock.store.blobs, mode="hardlink", site=SITE)
     assert content(tree) == wanted
+
+
+@pytest.mark.parametrize("text", [b"", b"\0" * 40, b"2 0 0\0bin/x"], ids=["empty", "zeros", "half"])
+def test_a_list_that_did_not_reach_the_disk_is_no_decision(
+    tree: Tree, old: Plan, new: Plan, stock: Stock, wanted: dict[str, bytes], text: bytes
+) -> None:
+    """What a power cut leaves of a file that nobody has synced."""
+    begun = Path(tree.root, DIRECTORY, "change-1-ab")
+    (begun / "new/bin").mkdir(parents=True)
+    (begun / "list").write_bytes(text)
+    with hold(tree.root):
+        finish_changes(tree.root)
+    assert not begun.exists()
+    run(tree, old, new, stock)
+    assert content(tree) == wanted

@@ -166,9 +166,11 @@ def _decide(change: str, moves: list[str], removed: list[str], *, keep: set[str]
 
 def _finish(root: str, change: str) -> None:
     """Do what the list says, as far as that is not done yet."""
-    with open(f"{change}/{_LIST}", "rb") as stream:
-        head, *lines = stream.read().decode("utf-8", "surrogateescape").split("\0")
-    moves, removed, _ = map(int, head.split(" "))
+    decided = _read(change)
+    if decided is None:
+        _clear(change)
+        return
+    moves, removed, lines = decided
     files = lines[moves : moves + removed]
     blocked = [name for name in lines[:moves] if not _move(f"{change}/new/{name}", f"{root}/{name}")]
     remove_files(root, files, keep=set(lines[moves + removed :]))
@@ -178,6 +180,21 @@ def _finish(root: str, change: str) -> None:
         _move(f"{change}/new/{name}", f"{root}/{name}")
     os.unlink(f"{change}/{_LIST}")
     _clear(change)
+
+
+def _read(change: str) -> tuple[int, int, list[str]] | None:
+    """How many lines of the list are moves and removals, and its lines.
+
+    None for one that is not whole: the power went before it was on the disk. Then every file is looked at again by
+    whoever comes next, since the machine has started anew (`State.boot`).
+    """
+    with open(f"{change}/{_LIST}", "rb") as stream:
+        head, *lines = stream.read().decode("utf-8", "surrogateescape").split("\0")
+    try:
+        moves, removed, kept = map(int, head.split(" "))
+    except ValueError:
+        return None
+    return (moves, removed, lines) if moves + removed + kept == len(lines) else None
 
 
 def _move(source: str, target: str) -> bool:
