@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.mounts import mounted
 from support.yards import AT_ONCE, Yard, sha256_for
 
 from wheelstore.store.claims import Claims
-from wheelstore.store.collection import Collection, collect, collect_a_little
-from wheelstore.store.index import EnvironmentRow, open_index
+from wheelstore.store.collection import Collection, collect, collect_a_little, rehearse
+from wheelstore.store.index import EnvironmentRow, Index, open_index
 from wheelstore.store.lease import Lease
-from wheelstore.store.pace import Pace
+from wheelstore.store.pace import Pace, Turn
 from wheelstore.store.policy import DAY, Policy
+from wheelstore.store.records import recorded, write_record
 from wheelstore.store.vanished import RootUnknown, RootUnreadable
 
 NOW = 100.0
@@ -529,3 +532,105 @@ def test_a_little_gives_way_to_a_collection(yard: Yard) -> None:
     assert yard.wheels() == {"a"}
     for descriptor in (*ready, *done):
         os.close(descriptor)
+
+
+# What is not as it should be
+
+
+def test_a_store_without_a_place_for_trash_gets_one(yard: Yard) -> None:
+    yard.wheel("unused", b"one")
+    with yard.index.writing():
+        yard.publish(b"orphan")
+    os.rmdir(yard.store.trash)
+    freed = yard.collect()
+    assert (freed.blobs, freed.orphans) == (1, 1)
+    assert not yard.blob(b"one").exists()
+    assert not yard.blob(b"orphan").exists()
+
+
+def test_a_record_goes_only_when_its_wheel_has_gone_for_good(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha256 = yard.wheel("unused", b"one")
+    (row,) = yard.index.wheels([sha256]).values()
+    write_record(yard.store, row, 1.0)
+
+    def killed(self: object, *_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Turn, "is_over", property(killed))  # inside the transaction, which is rolled back
+        with pytest.raises(KeyboardInterrupt):
+            collect(yard.store, yard.index, AT_ONCE, now=NOW)
+    assert (yard.wheels(), recorded(yard.store)) == ({"unused"}, [sha256])
+    with monkeypatch.context() as patch:
+        patch.setattr(Collection, "_release", killed)  # after it
+        with pytest.raises(KeyboardInterrupt):
+            collect(yard.store, yard.index, AT_ONCE, now=NOW)
+    assert yard.wheels() == set()
+    with yard.index.writing():
+        yard.publish(b"orphan")
+    freed = yard.collect()
+    assert (freed.unrecorded, freed.orphans, recorded(yard.store)) == ([], 1, [])
+
+
+def test_the_record_of_a_wheel_that_came_again_stays(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha256 = yard.wheel("wheel", b"one")
+    (row,) = yard.index.wheels([sha256]).values()
+    write_record(yard.store, row, 1.0)
+
+    def again(self: Collection) -> None:
+        yard.wheel("wheel", b"one", used=NOW)
+        write_record(yard.store, row, NOW)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Collection, "_release", again)
+        collect(yard.store, yard.index, AT_ONCE, now=NOW)
+    assert (yard.wheels(), recorded(yard.store)) == ({"wheel"}, [sha256])
+
+
+def test_half_a_record_of_a_killed_process_goes(yard: Yard) -> None:
+    half = f"{yard.store.records}/{'ab' * 32}.12-34567890"
+    with open(half, "wb") as stream:
+        stream.write(b"half")
+    with Lease(yard.store, yard.index, now=1.0) as lease:
+        lease.wheels(["ab" * 32])
+        yard.collect()
+        assert os.path.exists(half)
+    yard.collect()
+    assert not os.path.exists(half)
+
+
+def test_an_environment_that_is_gone_and_unknown_stops_collections_for_its_grace_period(yard: Yard) -> None:
+    """As after the index was lost: nobody can sync it any more, and the store is not to grow for ever."""
+    path = yard.environment("e", "unknown")
+    shutil.rmtree(path)
+    yard.wheel("unused", b"one")
+    for now in (NOW, NOW + DAY - 1):
+        with pytest.raises(RootUnknown):
+            collect(yard.store, yard.index, Policy(), now=now)
+    assert yard.blobs() == {b"one"}
+    freed = collect(yard.store, yard.index, Policy(), now=NOW + DAY)
+    assert (freed.environments, yard.blobs()) == ([str(path)], set())
+
+
+def test_a_rehearsal_is_done_while_others_write_all_the_time(yard: Yard) -> None:
+    with yard.index.writing():
+        for number in range(40):
+            yard.index.put_manifest(f"m{number}", b"content", os.urandom(1 << 20), now=1.0)
+    other = open_index(yard.store.index_path)
+    written: list[int] = []
+
+    def progress(_: int, left: int, total: int) -> None:  # between two steps of the copy
+        written.append(left)
+        assert len(written) < 20
+        other.remember("a", b"%d" % len(written))
+
+    backup = sqlite3.Connection.backup
+
+    class Busy(sqlite3.Connection):
+        def backup(self, target: sqlite3.Connection, **options: Any) -> None:  # type: ignore[override]
+            backup(self, target, progress=progress, **options)
+
+    busy = sqlite3.connect(yard.store.index_path, isolation_level=None, factory=Busy)
+    rehearse(yard.store, Index(busy, yard.store.index_path), AT_ONCE, now=NOW)
+    busy.close()
+    other.close()

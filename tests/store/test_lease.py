@@ -9,6 +9,7 @@ from wheelstore.store import lease as lease_module
 from wheelstore.store.index import Index, WheelRow, open_index
 from wheelstore.store.layout import Store, open_store
 from wheelstore.store.lease import Lease, is_alive, lease_files
+from wheelstore.store.leftovers import Leftover, find_leftovers, remove_leftover
 
 WHEEL = "ab" * 32
 
@@ -128,3 +129,22 @@ def test_nothing_is_written_in_a_store_of_another(store: Store, index: Index) ->
         assert (lease.plan("m"), lease.wheels([WHEEL])) == (b"plan", {})
         assert leased(index) == ([], [])
     assert lease_files(store) == []
+
+
+def test_a_collection_does_not_take_away_what_was_locked_since_it_looked(
+    store: Store, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = lease_module._try_lock
+    found: list[Leftover] = []
+
+    def lock_late(descriptor: int) -> bool:
+        if not found:  # a gc looks between the making of the file and its lock, and removes it some time later
+            found.append(Leftover("", 0))
+            found[:] = find_leftovers(store).locks
+        return lock(descriptor)
+
+    monkeypatch.setattr(lease_module, "_try_lock", lock_late)
+    with Lease(store, index, now=1.0) as lease:
+        assert lease.id
+        assert [remove_leftover(store, one) for one in found] == [False]
+        assert is_alive(store, lease.id)

@@ -18,13 +18,14 @@ from wheelstore.store.index_collection import IndexCollection, rehearsal_of
 from wheelstore.store.index_releases import STEP, Releases
 from wheelstore.store.layout import Store
 from wheelstore.store.lease import is_alive
-from wheelstore.store.leftovers import Leftover, find_leftovers, remove, remove_leftover
+from wheelstore.store.leftovers import Leftover, find_leftovers, remove_leftover
 from wheelstore.store.pace import Pace
 from wheelstore.store.policy import Freed, Policy, Watch, unwatched
+from wheelstore.store.records import drop_record
 from wheelstore.store.roots import look
 from wheelstore.store.sweep import Sweep
 from wheelstore.store.tokens import drop_token
-from wheelstore.store.vanished import Missing, review
+from wheelstore.store.vanished import Missing, RootUnknown, review
 
 _LITTLE = 0.005  # seconds
 _PAGES = 64  # of 16 KB, given back in one transaction
@@ -104,6 +105,7 @@ class Collection:
         self._over_size()
         self._release()
         self._sweep.condemned()
+        self._records()
         self._shrink()
         return self.freed
 
@@ -119,6 +121,7 @@ class Collection:
         if sql.released_bytes() < _LITTLE_BYTES:
             self._rows()
             self._release()
+            self._records()
 
     @property
     def _sql(self) -> IndexCollection:
@@ -163,6 +166,8 @@ class Collection:
         news = [(one.row, one.since) for one in found.kept if one.row.missing != one.since]
         self.pace.each(index, news, lambda one: sql.mark_missing(*one))
         self.pace.each(index, found.returned, lambda row: sql.mark_missing(row, None))
+        if found.unknown:  # only now, so that the time of those that are gone is not begun anew with each try
+            raise RootUnknown(found.unknown[0].path)
         self.pace.each(index, found.expired, self._forget)
         self.freed.missing.extend(found.kept)
 
@@ -206,7 +211,8 @@ class Collection:
             recorded = set(os.listdir(self.store.records))
         except FileNotFoundError:
             return []
-        return sorted(name for name in recorded.difference(self.index.sha256s()) if len(name) == 64)
+        there = {*self.index.sha256s(), *self._sql.dropped()}
+        return sorted(name for name in recorded.difference(there) if len(name) == 64)
 
     # Rows
 
@@ -240,10 +246,21 @@ class Collection:
         if gone is None:
             return 0
         freed.wheels += 1
-        sha256, files = gone
-        if not self.rehearses:
-            remove(f"{self.store.records}/{sha256}")
-        return sum(file.size for file in unpack(files)) if self.policy.max_size is not None else 0
+        return sum(file.size for file in unpack(gone)) if self.policy.max_size is not None else 0
+
+    def _records(self) -> None:
+        """Remove the records of the wheels that have gone for good: a kill before leaves records that the next finds.
+
+        A record of a wheel that is there may not be missing, since it is what a lost index is made of.
+        """
+        dropped = self._sql.dropped()
+        if dropped:
+            self._sweep.make_durable()
+            self.pace.each(self.index, dropped, self._remove_record)
+
+    def _remove_record(self, sha256: str) -> None:
+        if self._sql.may_forget(sha256) and not self.rehearses:
+            drop_record(self.store, sha256)
 
     def _over_size(self) -> None:
         """Let go what was used least recently, until the rest is small enough or in use."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from wheelstore.store.index import EnvironmentRow, Index
 
 _PAGE = 500
+_RECORD = "record "
 
 _UNROOTED = (
     "NOT EXISTS (SELECT 1 FROM environments WHERE environments.manifest = manifests.digest)"
@@ -182,8 +183,8 @@ class IndexCollection:
             self._run(f"DELETE FROM {table} WHERE manifest = ?", digest)
         return True
 
-    def drop_wheel(self, identifier: int, *, cutoff: float) -> tuple[str, bytes] | None:
-        """Delete a wheel if it may still go; its sha256 and its packed file list."""
+    def drop_wheel(self, identifier: int, *, cutoff: float) -> bytes | None:
+        """Delete a wheel if it may still go; its packed file list. See `may_forget` for its record."""
         gone = self._run(
             f"DELETE FROM wheels WHERE id = ? AND {_UNUSED} AND {_WHEEL_USED} <= ? RETURNING sha256, files",
             *(identifier, cutoff),
@@ -193,7 +194,18 @@ class IndexCollection:
         sha256, files = gone[0]
         self._put_released(files)
         self._run("DELETE FROM wheel_uses WHERE wheel = ?", identifier)
-        return sha256, files
+        self._run("INSERT OR REPLACE INTO memory (key, value) VALUES (?, ?)", f"{_RECORD}{sha256}", b"")
+        return bytes(files)
+
+    def dropped(self) -> list[str]:
+        """The wheels (by sha256) that were dropped and whose records in the store may still be there."""
+        rows = self._run("SELECT key FROM memory WHERE key BETWEEN ? AND ?", _RECORD, f"{_RECORD}~")
+        return [key.removeprefix(_RECORD) for (key,) in rows]
+
+    def may_forget(self, sha256: str) -> bool:
+        """Whether the record of a wheel that was dropped may go: not if the wheel has come again."""
+        self._run("DELETE FROM memory WHERE key = ?", f"{_RECORD}{sha256}")
+        return not self._run("SELECT 1 FROM wheels WHERE sha256 = ?", sha256)
 
     def _put_released(self, files: bytes) -> None:
         if len(files) > 4:  # an empty list's length
@@ -244,5 +256,6 @@ def rehearsal_of(index: Index) -> Index:
     import sqlite3
 
     copy = sqlite3.connect("", isolation_level=None)  # in memory at first, then in a temporary file
-    index._connection.backup(copy, pages=1024)  # noqa: SLF001 - the same class, so to speak
+    # In one step: between two, a writer would make it begin again, and writers do not wait for readers.
+    index._connection.backup(copy)  # noqa: SLF001 - the same class, so to speak
     return Index(copy, index.path)

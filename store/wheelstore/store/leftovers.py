@@ -17,16 +17,21 @@ from wheelstore.store.layout import Store
 from wheelstore.store.lease import is_alive, lease_files
 
 _DOWNLOAD = re.compile(r"([0-9a-f]{64})\.whl")
+_RECORD_BEGUN = re.compile(r"[0-9a-f]{64}\.\d+-[0-9a-f]{8}")
 _OPERATION = "op-"
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """Something that can go: `size` is what it takes up that nothing else does; `claim` is whose wheel it is."""
+    """Something that can go: `size` is what it takes up that nothing else does.
+
+    `claim` is the wheel that a download is of, `lease` the id that a lock file is of.
+    """
 
     path: str
     size: int
     claim: str = ""
+    lease: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,16 @@ class Leftovers:
 def find_leftovers(store: Store) -> Leftovers:
     """Look what there is; touches nothing."""
     tmp, trash, tokens = _names(store.tmp), _names(store.trash), _names(store.tokens)
+    records = _names(store.records)
     leases = {identifier: is_alive(store, identifier, tidy=False) for identifier in lease_files(store)}
     live = frozenset(identifier for identifier, alive in leases.items() if alive)
     return Leftovers(
-        files=[found for name in tmp if (found := _temporary(store, name, live))],
+        files=[
+            *(found for name in tmp if (found := _temporary(store, name, live))),
+            *(_leftover(f"{store.records}/{name}") for name in records if not live and _RECORD_BEGUN.fullmatch(name)),
+        ],
         trash=[_leftover(f"{store.trash}/{name}") for name in trash if not live or _is_blob(name)],
-        locks=[_leftover(f"{store.locks}/{identifier}") for identifier in sorted(leases.keys() - live)],
+        locks=[Leftover(f"{store.locks}/{one}", 0, lease=one) for one in sorted(leases.keys() - live)],
         tokens=[name for name in tokens if not live and _links(f"{store.tokens}/{name}") == 1],
         live=live,
     )
@@ -56,6 +65,8 @@ def find_leftovers(store: Store) -> Leftovers:
 
 def remove_leftover(store: Store, leftover: Leftover) -> bool:
     """Remove it; false if somebody goes on with it after all."""
+    if leftover.lease:
+        return not is_alive(store, leftover.lease)  # removed while locked, as it may just have been made
     if not leftover.claim:
         remove(leftover.path)
         return True

@@ -44,9 +44,14 @@ def write_record(store: Store, row: WheelRow, now: float) -> None:
     text = json.dumps({**head, "added": now, "length": len(row.files)}) + "\n"
     temporary = f"{path}.{os.getpid()}-{os.urandom(4).hex()}"
     os.makedirs(store.records, 0o755, exist_ok=True)
-    with open(temporary, "xb") as stream:
-        stream.write(text.encode() + row.files)
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(text.encode() + row.files)
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        raise
 
 
 def drop_record(store: Store, sha256: str) -> None:

@@ -41,7 +41,7 @@ class Sweep:
         total, done = IndexCollection(self.index).condemned_count(), 0
         if not total:
             return
-        self._make_durable()
+        self.make_durable()
         while done < total and not self.pace.is_over:
             self.watch("Removing files", done, total)
             removed: list[str] = []
@@ -71,11 +71,15 @@ class Sweep:
         target = f"{self.store.trash}/{name.replace('/', '')}"
         try:
             os.rename(f"{self.store.blobs}/{name}", target)
-        except FileNotFoundError:  # gone already, by a collection that was killed here
+        except FileNotFoundError:
+            if os.path.isdir(self.store.trash):  # gone already, by a collection that was killed here
+                return
+            os.makedirs(self.store.trash, 0o755, exist_ok=True)  # it looks like something to be deleted
+            self._into_trash(name, removed)
             return
         removed.append(target)
 
-    def _make_durable(self) -> None:
+    def make_durable(self) -> None:
         """Wait until the rows' deletion is on the disk: it is in the log, or in the database since the last time."""
         if self.rehearses:
             return

@@ -45,11 +45,15 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """What was found: who is missing, whether in the grace period or past it, and who is there again."""
+    """What was found: who is missing, whether in the grace period or past it, and who is there again.
+
+    `unknown` are roots, there or in their grace period, of which the index does not know what they consist of.
+    """
 
     kept: Sequence[Missing]
     expired: Sequence[Missing]
     returned: Sequence[EnvironmentRow]
+    unknown: Sequence[EnvironmentRow]
 
 
 def review(
@@ -63,9 +67,9 @@ def review(
     """Look at each environment. A time in the future, when some clock was wrong, counts as `now`.
 
     Raises:
-        RootUnreadable, RootUnknown: one may be in use, by all that can be told, and what it needs cannot.
+        RootUnreadable: it cannot be told whether one is there.
     """
-    kept, expired, returned = [], [], []
+    kept, expired, returned, unknown = [], [], [], []
     for row in rows:
         found = presence(row)
         if found is Presence.UNREADABLE:
@@ -80,5 +84,5 @@ def review(
         elif row.missing is not None:
             returned.append(row)
         if not is_planned(row):
-            raise RootUnknown(row.path)
-    return Review(kept=kept, expired=expired, returned=returned)
+            unknown.append(row)
+    return Review(kept=kept, expired=expired, returned=returned, unknown=unknown)
