@@ -56,7 +56,7 @@ def tree(root: Path) -> dict[str, object]:
             elif relative in (".wheelstore/state", ".wheelstore/token"):
                 state = read_state(str(root))
                 assert state is not None
-                found[relative] = state._replace(id="", marks="")
+                found[relative] = state._replace(id="", boot="", marks="")
             else:
                 found[relative] = kind, path.read_bytes(), status.st_nlink
     return found

@@ -98,11 +98,9 @@ def _become(request: dict[str, Any], out: int, err: int, log: int) -> None:
 
 def _boot(name: str) -> None:
     """Let it be another time since the machine was started."""
-    from wheelstore.materialize.environment import boot_id
+    from wheelstore.materialize import environment
 
-    for module in [*sys.modules.values()]:
-        if getattr(module, "boot_id", None) is boot_id:
-            module.boot_id = lambda: name  # type: ignore[attr-defined]
+    environment._boot_id = lambda: name
 
 
 def _text_of(descriptor: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from wheelstore.cli.registering import Goal, Means, Place, in_place, register
-from wheelstore.materialize.environment import boot_id, marks_hold, read_state
+from wheelstore.materialize.environment import marks_hold, may_be_lost, read_state
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
 from wheelstore.materialize.link import MODES, can_clone, probe
 from wheelstore.materialize.plan import PlanDamaged, unpack
@@ -272,7 +272,7 @@ def _compare(place: Place, goal: Goal, tree: Tree, means: Means, *, reinstall: b
     if before is not None and not reinstall and _is_untouched(place) and not _touches_seeds(before, after, kept):
         return compare_plans(before, after)
     sites = (interpreter.purelib, interpreter.platlib)
-    settled = place.state is not None and place.state.boot in ("", boot_id())
+    settled = place.state is not None and not may_be_lost(place.state)
     blobs = None if settled else means.lease.blobs
     work = compare_disk(tree, before, after, sites=sites, keep=kept, blobs=blobs)
     return _all_anew(work, after) if reinstall else work
@@ -284,7 +284,7 @@ def _is_untouched(place: Place) -> bool:
     return (
         state is not None
         and state.path == place.path
-        and state.boot in ("", boot_id())
+        and not may_be_lost(state)
         and marks_hold(place.path, state.marks)
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from wheelstore.materialize.environment import State, boot_id, marks_of, write_state
+from wheelstore.materialize.environment import State, boot_mark, marks_of, write_state
 from wheelstore.store.index import EnvironmentRow, Generation, IndexUnusable
 from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, is_elsewhere, make_token, trust_token
 from wheelstore.store.values import NamedTuple
@@ -123,7 +123,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
         State(
             id=identifier,
             path=place.path,
-            boot=boot_id(),
+            boot=boot_mark(),
             store=store.root,
             manifest=goal.manifest,
             key=goal.key,

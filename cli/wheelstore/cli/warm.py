@@ -10,7 +10,7 @@ import os
 import time
 
 from wheelstore.cli.answers import LockFile, answer_key, inputs_hold
-from wheelstore.materialize.environment import boot_id, is_being_changed, marks_hold, read_state, settle
+from wheelstore.materialize.environment import is_being_changed, marks_hold, may_be_lost, read_state, settle
 from wheelstore.materialize.interpreter import InterpreterFailed, stamp
 from wheelstore.store.tokens import is_trusted
 from wheelstore.store.values import NamedTuple
@@ -50,7 +50,7 @@ def sync_warm(request: SyncRequest, environ: Mapping[str, str]) -> Warm | None:
     state = read_state(request.venv)
     if state is not None and _unchanged(request, state, locks):
         if state.boot:
-            settle(request.venv, state, now=time.time())
+            settle(request.venv, state)
         return Warm(packages=int(state.packages))
     return _remembered(request, locks, environ)
 
@@ -67,7 +67,7 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
         and marks_hold(request.venv, state.marks)
         and _is_known(request.store, state)
         and inputs_hold(state.inputs)
-        and state.boot in ("", boot_id())
+        and not may_be_lost(state)
         and not is_being_changed(request.venv)
     )
 

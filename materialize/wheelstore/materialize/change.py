@@ -12,7 +12,7 @@ import errno
 import os
 
 from wheelstore.materialize.directories import Directories
-from wheelstore.materialize.environment import DIRECTORY, LEFTOVERS, read_state, write_state
+from wheelstore.materialize.environment import DIRECTORY, LEFTOVERS, LOCK, WHOLE, read_state, write_state
 from wheelstore.materialize.link import Linker
 from wheelstore.materialize.plan import links_among
 from wheelstore.materialize.removal import remove_files, remove_hollow, unlink
@@ -39,7 +39,7 @@ def hold(root: str, *, waiting: Callable[[int], None] | None = None) -> Claims:
         OSError: the environment cannot be written to.
     """
     os.makedirs(f"{root}/{DIRECTORY}", exist_ok=True)
-    return Claims(f"{root}/{DIRECTORY}/lock", ["0" * 64], waiting=waiting)
+    return Claims(f"{root}/{LOCK}", [WHOLE], waiting=waiting)
 
 
 def finish_changes(root: str) -> None:

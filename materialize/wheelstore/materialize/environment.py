@@ -6,10 +6,14 @@ On the warm path: a sync with nothing to do reads this one file, and compares tw
 from __future__ import annotations
 
 import os
+import time
 
 from wheelstore.store.values import NamedTuple
 
 DIRECTORY = ".wheelstore"
+LOCK, WHOLE = f"{DIRECTORY}/lock", "0" * 64
+"""What a process claims (`Claims`) while it changes an environment."""
+
 LEFTOVERS = ("change-", "state.", "token.")
 """How the names begin in it of what is there only while a process is at it."""
 _SETTLED_AFTER = 120.0  # seconds
@@ -22,8 +26,8 @@ class State(NamedTuple):
     `key` names the question (lock, interpreter, options) that `manifest` was the answer to. `python` is the base
     interpreter and `stamp` what it looked like; `identity` what an environment's content depends on of it. `inputs`
     are further files that the lock read, with digests. `marks` are the directories' times (`marks_of`). `path` is
-    where the environment was, and `boot` (`boot_id`) since when the machine was up: nothing forces an environment to
-    the disk, so what was made before the power went has to be looked at again. It is empty once there was time enough.
+    where the environment was, and `boot` (`boot_mark`) when that was: nothing forces an environment to the disk, so
+    what was made before the power went has to be looked at again. It is empty once there was time enough.
     """
 
     id: str
@@ -93,8 +97,43 @@ def is_being_changed(environment: str) -> bool:
     return any(name.startswith(LEFTOVERS) for name in os.listdir(f"{environment}/{DIRECTORY}"))
 
 
-def boot_id() -> str:
-    """A word that is the same until the machine starts again; empty where there is none to be had."""
+def boot_mark() -> str:
+    """This moment, as what the machine's clock cannot change: which start of the machine, and seconds since then.
+
+    Empty where there is no telling one start from another.
+    """
+    identifier = _boot_id()
+    return f"{identifier} {int(time.monotonic())}" if identifier else ""
+
+
+def may_be_lost(state: State) -> bool:
+    """Whether a power cut may have taken something of what the environment was when its state was written."""
+    return bool(state.boot) and state.boot.partition(" ")[0] != _boot_id()
+
+
+def settle(environment: str, state: State) -> None:
+    """Note that an environment is on the disk, after a time in which every system has written it there by itself.
+
+    Linux writes what is older than 30 s (``vm.dirty_expire_centisecs``), looking every 5 s.
+    """
+    since = state.boot.rpartition(" ")[2]
+    if not since.lstrip("-").isdigit() or time.monotonic() - int(since) < _SETTLED_AFTER:
+        return
+    from wheelstore.store.claims import try_claim
+
+    try:
+        descriptor = try_claim(f"{environment}/{LOCK}", WHOLE)
+        if descriptor >= 0:
+            try:
+                if read_state(environment) == state:  # nobody changes it, or has changed it just now
+                    write_state(environment, state._replace(boot=""))
+            finally:
+                os.close(descriptor)
+    except OSError:  # not ours to write to
+        return
+
+
+def _boot_id() -> str:
     try:
         descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY)
     except OSError:
@@ -103,15 +142,3 @@ def boot_id() -> str:
         return os.read(descriptor, 64).decode("ascii", "replace").strip()
     finally:
         os.close(descriptor)
-
-
-def settle(environment: str, state: State, *, now: float) -> None:
-    """Note that an environment is on the disk, after a time in which every system has written it there by itself.
-
-    Linux writes what is older than 30 s (``vm.dirty_expire_centisecs``), looking every 5 s.
-    """
-    try:
-        if now - os.stat(f"{environment}/{DIRECTORY}/state").st_mtime > _SETTLED_AFTER:
-            write_state(environment, state._replace(boot=""))
-    except OSError:  # not ours to write to
-        return
