@@ -627,7 +627,7 @@ def test_a_rehearsal_is_done_while_others_write_all_the_time(yard: Yard) -> None
     backup = sqlite3.Connection.backup
 
     class Busy(sqlite3.Connection):
-        def backup(self, target: sqlite3.Connection, **options: Any) -> None:  # type: ignore[override]
+        def backup(self, target: sqlite3.Connection, **options: Any) -> None:
             backup(self, target, progress=progress, **options)
 
     busy = sqlite3.connect(yard.store.index_path, isolation_level=None, factory=Busy)
