@@ -139,7 +139,7 @@ def snapshot(scene: Scene) -> Snapshot:
     state = read_state(str(scene.venv))
     return Snapshot(
         environment=content(scene.venv),
-        state=state and state._replace(id="", marks=""),
+        state=state and state._replace(id="", boot="", marks=""),
         beside=sorted(os.listdir(scene.work)),
         index={query: sorted(read_index(scene.store, query), key=repr) for query in _QUERIES if scene.store.exists()},
     )
