@@ -5,14 +5,20 @@ import os
 import subprocess
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
+from support.commands import Ran
 from support.front_door import FrontDoor, call_store
 from support.locks import write_lock
 from support.rot import blob_files, digest_in, rot
 from support.trees import check_records
 from support.universe import Universe
 from support.wheels import make_wheel
+
+from wheelstore.cli import repairing
+from wheelstore.materialize import healing
+from wheelstore.store import restoring
 
 
 @pytest.fixture(autouse=True)
@@ -289,3 +295,77 @@ def test_an_index_of_a_newer_version_is_not_repaired(store: FrontDoor, full_stor
     ran = store("verify", "--repair")
     assert (ran.status, "schema 99" in ran.errors[0]) == (1, True)
     assert list((full_store / "trash").iterdir()) == []
+
+
+# While others are at work
+
+
+def test_what_is_collected_before_it_is_repaired_needs_no_repair(
+    store: FrontDoor, full_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call_store("verify", "--repair").status == 0
+    rot(blob_files(full_store)[3], Random(1))
+    remember = restoring.remember_damage
+
+    def collect_before(*arguments: Any) -> None:
+        assert call_store("gc").status == 0
+        remember(*arguments)
+
+    monkeypatch.setattr(repairing, "remember_damage", collect_before)
+    ran = store("verify", "--repair")
+    assert (ran.status, ran.errors) == (0, [])
+    assert blob_files(full_store) == []
+
+
+def test_an_environment_that_is_changed_meanwhile_is_healed_as_it_is_then(
+    store: FrontDoor, universe: Universe, venv: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (alpha,) = venv.glob("lib/python3*/site-packages/alpha/__init__.py")
+    (beta,) = venv.glob("lib/python3*/site-packages/beta/__init__.py")
+    contents = beta.read_bytes()
+    rot(alpha, Random(1))
+    rot(beta, Random(1))
+    other = universe.lock(work / "other.txt", "beta==1.0", "gamma==1.0")
+    heal = healing.heal
+    ran: list[Ran] = []
+
+    def sync_before(*arguments: Any, **options: Any) -> Any:
+        if not ran:
+            ran.append(call_store("sync", str(other)))
+        return heal(*arguments, **options)
+
+    monkeypatch.setattr(repairing, "heal", sync_before)
+    assert store("verify", "--repair").status == 0
+    assert [one.status for one in ran] == [0]
+    assert not alpha.exists()
+    assert beta.read_bytes() == contents
+    check_records(venv)
+    assert store("verify").status == 0
+
+
+def test_an_environment_that_was_moved_is_healed_when_it_is_found_again(
+    store: FrontDoor, venv: Path, work: Path
+) -> None:
+    moved = venv.rename(work / "moved")
+    (module,) = moved.glob("lib/python3*/site-packages/alpha/__init__.py")
+    rot(module, Random(1))
+    assert call_store("verify", "--repair").status == 0
+    assert store("sync", "lock.txt", "--venv", "moved").status == 0
+    assert store("verify").status == 1
+    assert call_store("verify", "--repair").status == 0
+    assert module.read_bytes() == b"value = 1\n"
+
+
+@pytest.mark.parametrize("content", [b"", None], ids=["empty", "gone"])
+def test_a_repair_writes_records_that_a_power_cut_took(
+    store: FrontDoor, full_store: Path, content: bytes | None
+) -> None:
+    assert call_store("verify", "--repair").status == 0
+    record = min((full_store / "wheels").iterdir())
+    whole = record.read_bytes()
+    record.unlink()
+    if content is not None:
+        record.write_bytes(content)
+    assert call_store("verify", "--repair").status == 0
+    assert record.read_bytes().partition(b"\n")[2] == whole.partition(b"\n")[2]
+    assert list((full_store / "locks").glob("lease-*")) == []

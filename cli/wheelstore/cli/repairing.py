@@ -20,11 +20,12 @@ from wheelstore.materialize.healing import heal, made_from
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.link import BlobUnusable, read_blob
 from wheelstore.materialize.manifest import manifest_identity, manifest_wheels
+from wheelstore.materialize.plan import Plan
 from wheelstore.store.archive import DEFAULT_LIMITS
-from wheelstore.store.audit import BadBlob, check_blob, unlike_their_names
+from wheelstore.store.audit import BadBlob, check_blob, confirmed, unlike_their_names
 from wheelstore.store.blobs import blob_key, blob_name
 from wheelstore.store.errors import StoreError
-from wheelstore.store.index import Index, WheelRow
+from wheelstore.store.index import EnvironmentRow, Index, WheelRow
 from wheelstore.store.index_checks import generated_for, generations_of, manifests_that_generated, uses_of
 from wheelstore.store.ingest import WheelFile, blobs_of, stage, staging_directory, write_blob
 from wheelstore.store.layout import Store
@@ -39,6 +40,7 @@ from wheelstore.store.restoring import (
     staged_in,
     still_bad,
 )
+from wheelstore.store.roots import Presence, look
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ class Repair:
             wanted -= self._from_wheels(wanted, directory, done.reasons)
             wanted -= self._from_plans(wanted, directory, done.reasons)
             wanted -= self._from_environments(wanted, directory)
-        done.left = still_bad(self.store, [one.key for one in bad])
+        done.left = confirmed(self.store, self.index, bad)
         done.restored = len(bad) - len(done.left)
         if heals:
             self._heal(done)
@@ -217,24 +219,30 @@ class Repair:
 
     def _heal(self, done: Repaired) -> None:
         """Give every environment that is there good files for bad ones, and forget about the damage if that is all."""
-        pending = pending_damage(self.index)
         left = {one.key for one in done.left}
-        bad = {blob_name(key): found for key, found in pending.items() if key not in left}
-        everywhere = not left
-        for row, plan in environments_with(self.index, bad):
-            if not is_there(row):
-                everywhere = everywhere and not os.path.exists(row.path)
-                continue
-            try:
-                files = heal(row.path, plan, bad, blobs=self.store.blobs)
-            except (BlobUnusable, OSError) as error:
-                done.unhealed.append(f"{row.path}: {error}")
-                everywhere = False
-                continue
-            if files:
-                done.healed[row.path] = files
-        if everywhere:
+        bad = {blob_name(key): found for key, found in pending_damage(self.index).items() if key not in left}
+        waiting = [row.id for row, _ in environments_with(self.index, bad)]
+        for _ in range(2):  # what another command changes in between is looked at again
+            waiting = [
+                row.id
+                for row, plan in environments_with(self.index, bad)
+                if row.id in waiting and not self._heal_one(row, plan, bad, done)
+            ]
+        if not (left or waiting or done.unhealed):
             forget_damage(self.index)
+
+    def _heal_one(self, row: EnvironmentRow, plan: Plan, bad: Mapping[str, bytes], done: Repaired) -> bool:
+        """Heal an environment; false if that is to be tried again: it is elsewhere now, or was changed meanwhile."""
+        if not is_there(row):
+            return look(self.store, row) is Presence.MISSING
+        try:
+            files = heal(row.path, plan, bad, manifest=row.manifest, blobs=self.store.blobs)
+        except (BlobUnusable, OSError) as error:
+            done.unhealed.append(f"{row.path}: {error}")
+            return True
+        if files:
+            done.healed[row.path] = files
+        return files is not None
 
 
 class InterpreterGone(StoreError):

@@ -31,7 +31,7 @@ from wheelstore.store.index_checks import (
 )
 from wheelstore.store.layout import Store, open_store
 from wheelstore.store.lease import Lease
-from wheelstore.store.records import drop_record, recorded, set_aside, write_record
+from wheelstore.store.records import drop_record, read_records, recorded, set_aside, write_record
 from wheelstore.store.restoring import pending_damage, remove_orphans
 from wheelstore.store.workers import Workers
 
@@ -148,11 +148,13 @@ class _Verification:
             return repair.run(report.findings.bad)
 
     def _record(self) -> None:
-        """Keep records of wheels that have none; and none of wheels that are gone."""
-        kept, there = set(recorded(self.store)), set(self.index.sha256s())
-        for sha256 in there - kept:
-            for row in self.index.wheels([sha256]).values():
-                write_record(self.store, row, time.time())
+        """Keep records of wheels that have none, or half of one; and none of wheels that are gone."""
+        kept, whole = set(recorded(self.store)), {record.wheel.sha256 for record in read_records(self.store)}
+        there = set(self.index.sha256s())
+        lacking = there - whole
+        for sha256, row in (self.lease.wheels(lacking) if lacking else {}).items():
+            drop_record(self.store, sha256)
+            write_record(self.store, row, time.time())
         for sha256 in kept - there:
             with self.index.writing():
                 if not self.index.filenames([sha256]):

@@ -61,10 +61,11 @@ def _is_bad(path: str, found: bytes, source: str) -> bool:
     return digest == found != blob_key(source)[:32]
 
 
-def heal(root: str, plan: Plan, bad: Mapping[str, bytes], *, blobs: str) -> list[str]:
+def heal(root: str, plan: Plan, bad: Mapping[str, bytes], *, manifest: str, blobs: str) -> list[str] | None:
     """Make the files anew that the environment at `root`, which is as `plan` says, has of bad blobs; which these are.
 
-    The blobs are good again. Scripts and RECORDs that were written out of them are made anew where nobody has
+    None if it is not, or no more, what `manifest` says, which the plan is of: somebody else is changing it. The blobs
+    are good again. Scripts and RECORDs that were written out of them are made anew where nobody has
     installed anything since; elsewhere they may be someone else's by now.
 
     Raises:
@@ -74,8 +75,8 @@ def heal(root: str, plan: Plan, bad: Mapping[str, bytes], *, blobs: str) -> list
     with hold(root):
         finish_changes(root)
         state = read_state(root)
-        if state is None:
-            return []
+        if state is None or state.manifest != manifest:
+            return None
         untouched = marks_hold(root, state.marks)
         tree = _tree(root, state, blobs)
         targets = set(bad_links(root, plan, bad))

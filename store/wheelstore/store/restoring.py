@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 
 from wheelstore.store.audit import BadBlob, Fault, check_blob, digest_of
 from wheelstore.store.blobs import blob_name
@@ -17,6 +18,7 @@ from wheelstore.store.durable import flush
 from wheelstore.store.index import Index
 from wheelstore.store.ingest import finish_blob, replace_blob
 from wheelstore.store.layout import Store
+from wheelstore.store.leftovers import remove
 
 _AT_ONCE = 500  # blobs that are replaced under one lock
 _PENDING = "damaged"  # what was bad, until every environment with it is healed
@@ -71,7 +73,8 @@ def mend_touched(store: Store, bad: Iterable[BadBlob]) -> None:
     """Give blobs whose bytes are right their time and mode again: in place, so that their links have them too."""
     for one in bad:
         if one.fault is Fault.TOUCHED:
-            finish_blob(f"{store.blobs}/{blob_name(one.key)}", one.key)
+            with suppress(FileNotFoundError):  # collected since
+                finish_blob(f"{store.blobs}/{blob_name(one.key)}", one.key)
 
 
 def remove_orphans(store: Store, index: Index, names: Collection[str]) -> None:
@@ -87,10 +90,7 @@ def remove_orphans(store: Store, index: Index, names: Collection[str]) -> None:
                 doomed.append(_in_trash(store))
                 os.rename(f"{store.blobs}/{name}", doomed[-1])
     for path in doomed:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
+        remove(path)
 
 
 def still_bad(store: Store, keys: Iterable[bytes]) -> list[BadBlob]:
