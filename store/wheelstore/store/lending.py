@@ -7,8 +7,9 @@ in a directory of the operation's own that looks like the store's blobs, which i
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from wheelstore.store.blobs import blob_mtime, blob_name
 
@@ -22,10 +23,21 @@ def lend(blobs: str, made: Mapping[bytes, bytes], names: Iterable[str]) -> str:
     if not missing:
         return ""
     directory = tempfile.mkdtemp(prefix="wheelstore-")
+    try:
+        _fill(directory, blobs, made, missing, set(names))
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return directory
+
+
+def _fill(
+    directory: str, blobs: str, made: Mapping[bytes, bytes], missing: Mapping[str, bytes], names: Collection[str]
+) -> None:
     own = {name[:2] for name in missing}
     for shard in own:
         os.mkdir(f"{directory}/{shard}")
-    for name in set(names):
+    for name in names:
         if name[:2] in own and name not in missing:
             os.symlink(f"{blobs}/{name}", f"{directory}/{name}")
         elif name[:2] not in own and not os.path.lexists(f"{directory}/{name[:2]}"):
@@ -34,4 +46,3 @@ def lend(blobs: str, made: Mapping[bytes, bytes], names: Iterable[str]) -> str:
         with open(f"{directory}/{name}", "xb") as stream:
             stream.write(made[key])
         os.utime(f"{directory}/{name}", (blob_mtime(key), blob_mtime(key)))
-    return directory
