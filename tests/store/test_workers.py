@@ -167,3 +167,15 @@ def test_a_killed_command_leaves_no_worker(number: signal.Signals) -> None:
         assert process.wait(30) == -number
         assert select.select([process.stdout], [], [], 30)[0], "a worker is still there"
         assert process.stdout.read() == b""  # the end: nobody has it any more
+
+
+def test_a_worker_that_is_killed_is_told() -> None:
+    said = run("""
+from wheelstore.store.workers import WorkerKilled
+try:
+    with Workers(1) as workers:
+        workers.submit(os.kill, workers.submit(os.getpid).result(), 9).result()
+except WorkerKilled as killed:
+    print(killed)
+""")
+    assert said == "a process that unpacks or reads files was killed\n"

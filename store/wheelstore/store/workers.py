@@ -9,8 +9,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
+
+from wheelstore.store.errors import StoreError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -18,8 +21,19 @@ T = TypeVar("T")
 _FORKED = sys.platform.startswith("linux")
 
 
+class WorkerKilled(StoreError):
+    """Somebody has killed a worker: the kernel, most likely, for want of memory."""
+
+    hint = "there may be too little memory; make some free, and run the same command again"
+
+    def __str__(self) -> str:
+        return "a process that unpacks or reads files was killed"
+
+
 class Workers:
     """A pool of processes; a context manager that leaves none behind, whatever happens inside.
+
+    It raises `WorkerKilled` for what had to be left undone because a process was.
 
     On Linux they are forked, which must happen before this process starts threads: make the pool before the
     network client. Elsewhere they are spawned. They end with this process, also when it is killed.
@@ -41,8 +55,10 @@ class Workers:
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        if isinstance(error, BrokenProcessPool):
+            raise WorkerKilled from error
 
 
 @contextmanager
