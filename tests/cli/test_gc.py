@@ -310,3 +310,18 @@ def test_trouble_in_between_is_not_the_sync_s(full_store: Path, lock: Path) -> N
         if os.geteuid() == 0:
             subprocess.run(["chattr", "-i", full_store / "trash/strange"], check=False)
     assert "error" not in said
+
+
+@pytest.mark.parametrize("period", ["100000000d", "9" * 400 + "d"], ids=["long", "endless"])
+def test_a_grace_period_past_all_calendars(store: FrontDoor, synced: Path, period: str) -> None:
+    shutil.rmtree(synced)
+    ran = store("gc", "--grace", period)
+    assert (ran.status, "is kept until 9999-" in ran.stderr) == (0, True), ran.stderr
+    (missing,) = json.loads(store("gc", "--json", "--grace", period).stdout)["missing"]
+    assert missing["until"].startswith("9999-")
+    assert store("gc", "--older-than", period).status == 0
+
+
+def test_a_size_past_all_disks_is_no_size(store: FrontDoor, synced: Path) -> None:
+    ran = store("gc", "--max-size", "9" * 400 + "GB")
+    assert (ran.status, "is not a size" in ran.errors[0]) == (2, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _UNITS = ("k", "m", "g", "t")
+_ENDLESS = 1e18
 
 
 def parse_duration(text: str) -> float:
@@ -25,7 +26,7 @@ def parse_size(text: str) -> int:
         ValueError: it is no size; the text says how one is written.
     """
     number, unit = _split(text)
-    if number is not None:
+    if number is not None and number < _ENDLESS:
         if unit == "b" or not (unit or number):
             return int(number)
         prefix, rest = unit[:1], unit[1:]

@@ -191,12 +191,15 @@ def _details(freed: Freed, pages: Pages) -> Iterator[str]:
             yield f"{counted(count, noun)} ({size_text(size)})"
 
 
+_LAST = datetime(9999, 12, 30, tzinfo=UTC).timestamp()  # in every time zone
+
+
 def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(min(seconds, _LAST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _local(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    return datetime.fromtimestamp(min(seconds, _LAST), UTC).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 @contextmanager
