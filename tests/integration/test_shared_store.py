@@ -186,3 +186,13 @@ def test_a_reader_and_the_owner_at_once(shared: Path, universe: Universe, python
     busy = "store add -q ../wheels/delta*.whl ../other.txt && store sync -q ../other.txt && store sync -q ../lock.txt"
     ran = owner.run(loop.format(busy))
     assert (os.waitpid(child, 0)[1], ran.status, ran.stderr) == (0, 0, "")
+
+
+def test_a_reader_of_a_damaged_store_is_not_told_to_repair_it(shared: Path, universe: Universe, python: str) -> None:
+    owner, reader = User(shared, "ci", python=python, uid=0), User(shared, "dev", python=python, uid=NOBODY)
+    assert owner.run("store add ../lock.txt && chmod go+rx ../srv").status == 0
+    for blob in files_below(shared / "srv" / "blobs"):
+        blob.unlink()
+    ran = reader.run("store sync ../lock.txt")
+    assert (ran.status, "is missing" in ran.errors[0]) == (1, True), ran
+    assert ran.hints == ["run the same command again; or ask the store's owner to run 'store verify --repair'"]

@@ -10,7 +10,7 @@ import os
 from wheelstore.cli.registering import Goal, Means, Place, in_place, register
 from wheelstore.materialize.environment import marks_hold, may_be_lost, read_state
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
-from wheelstore.materialize.link import MODES, can_clone, probe
+from wheelstore.materialize.link import MODES, BlobUnusable, can_clone, probe
 from wheelstore.materialize.plan import PlanDamaged, unpack
 from wheelstore.materialize.sync import Outcome, Work, compare_disk, compare_plans
 from wheelstore.materialize.tree import Tree
@@ -175,6 +175,12 @@ def bring(
             return _change(made, goal, means, reinstall=reinstall, dry_run=False)
         build(place, goal, means, options=options)
     return outcome
+
+
+def for_reader(unusable: BlobUnusable) -> BlobUnusable:
+    """The same error with what helps whoever can only read the store, out of which its owner may take things."""
+    unusable.hint = "run the same command again; or ask the store's owner to run 'store verify --repair'"
+    return unusable
 
 
 def _hold_place(path: str, means: Means) -> Claims:

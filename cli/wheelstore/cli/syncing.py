@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from wheelstore.cli.auto_collecting import collect_now_and_then
 from wheelstore.cli.console import Console, write_json
-from wheelstore.cli.environments import bring, kept_seeds, link_mode, look
+from wheelstore.cli.environments import bring, for_reader, kept_seeds, link_mode, look
 from wheelstore.cli.fetching import Ingestion, Vanished
 from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import choose, memory_of, using
@@ -111,7 +111,7 @@ class Sync:
             return self._bring(place, selected, rows, interpreter, stamp, meaning)
         except BlobUnusable as unusable:
             if not self.store.writable:
-                raise
+                raise for_reader(unusable) from None
             with open_sources(request, meaning.lock.options, store=self.store, environ=self.environ) as sources:
                 manifest = manifest_digest(manifest_content(installations(selected, rows), interpreter.identity))
                 self._mend(unusable, rows, manifest, sources)

@@ -7,9 +7,10 @@ import time
 
 from wheelstore.cli.activating import activation_command, as_typed, shell_of
 from wheelstore.cli.console import Console
-from wheelstore.cli.environments import VenvOptions, build, link_mode, look, unpacked
+from wheelstore.cli.environments import VenvOptions, build, for_reader, link_mode, look, unpacked
 from wheelstore.cli.interpreters import find, memory_of, using
 from wheelstore.cli.registering import Goal, Means
+from wheelstore.materialize.link import BlobUnusable
 from wheelstore.materialize.manifest import manifest_content, manifest_digest
 from wheelstore.materialize.plan import make_plan, pack
 from wheelstore.store.errors import StoreError
@@ -67,7 +68,10 @@ def run_venv(request: VenvRequest, *, started: float, environ: Mapping[str, str]
         options = VenvOptions(_prompt(request), request.system_site_packages, request.seed)
         mode = link_mode(store, index, lease, "auto", place.path)
         goal = goal._replace(source="store venv")
-        build(place, goal, Means(store, index, lease, mode, time.time(), say=console.say), options=options)
+        try:
+            build(place, goal, Means(store, index, lease, mode, time.time(), say=console.say), options=options)
+        except BlobUnusable as unusable:
+            raise unusable if store.writable else for_reader(unusable) from None
     if common.json:
         _report(request, goal, time.perf_counter() - started)
     for name, version, _ in goal.plan.distributions:

@@ -49,11 +49,10 @@ _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 class BlobUnusable(StoreError):
     """A file cannot be made, because the store's blob for it is not there or not what it was."""
 
-    hint = "store verify --repair finds out what else is, and gets it anew"
-
     def __init__(self, target: str, blob: str, reason: str) -> None:
         super().__init__(target, blob, reason)
         self.target, self.blob, self.reason = target, blob, reason
+        self.hint = "store verify --repair finds out what else is, and gets it anew"
 
     def __str__(self) -> str:
         return f"{self.target} cannot be made: the store's file {self.blob} {self.reason}"
