@@ -9,15 +9,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blake3 import blake3
 from support.commands import store_script
-from support.front_door import FrontDoor
+from support.front_door import FrontDoor, call_store
 from support.interpreters import facts_of
 from support.universe import Universe
 
+from wheelstore.cli import registering
 from wheelstore.materialize.environment import State, read_state, write_state
+from wheelstore.store import tokens
 from wheelstore.store.index import EnvironmentRow, Generation, open_index
 
 FACTS = facts_of(sys.executable)
@@ -204,3 +207,65 @@ def test_two_commands_for_one_environment_queue(
         holder.communicate()
         assert "alpha" in sync.stderr.read()
     assert sync.returncode == 0
+
+
+def test_an_environment_by_another_path_to_it_goes_on_with_its_history(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path
+) -> None:
+    one = universe.lock(work / "one.txt", "alpha==1.0")
+    two = universe.lock(work / "two.txt", "alpha==1.0", "beta==1.0")
+    (work / "real").mkdir()
+    (work / "link").symlink_to("real")
+    for lock, path in ((one, "real/.venv"), (two, "link/.venv"), (one, "real/.venv")):
+        assert store("sync", lock, "--venv", path).status == 0
+    (row,) = rows(full_store)
+    assert [one.number for one in history(full_store, row.id)] == [1, 2, 3]
+    ran = store("rollback", "--venv", "link/.venv")
+    assert (ran.status, "to generation 2" in ran.stderr) == (0, True), ran.stderr
+    (row,) = rows(full_store)
+    assert (row.generation, row.path) == (2, str(work / "link/.venv"))
+
+
+def test_a_store_by_another_path_to_it_is_the_same(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path
+) -> None:
+    one, two = universe.lock(work / "one.txt", "alpha==1.0"), universe.lock(work / "two.txt", "beta==1.0")
+    (work / "link").symlink_to(full_store)
+    store("sync", one)
+    assert store("sync", two, "--store", work / "link").status == 0
+    (row,) = rows(full_store)
+    assert [one.number for one in history(full_store, row.id)] == [1, 2]
+    assert store("rollback").status == 0
+
+
+def test_an_environment_that_is_forgotten_meanwhile_is_told_again_by_the_next_sync(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    trust = tokens.trust_token
+
+    def forget_before(*arguments: Any) -> None:
+        assert call_store("forget", ".venv").status == 0
+        trust(*arguments)
+
+    store("sync", universe.lock(work / "other.txt", "beta==1.0"))
+    with monkeypatch.context() as patch:
+        patch.setattr(registering, "trust_token", forget_before)
+        ran = store("sync", lock)
+    assert (ran.status, ran.errors) == (0, [])
+    assert rows(full_store) == []
+    assert store("sync", lock).status == 0
+    assert [row.path for row in rows(full_store)] == [str(work / ".venv")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_lock_s_name_need_not_be_text(store: FrontDoor, universe: Universe, work: Path, full_store: Path) -> None:
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    name = os.fsdecode(b"lock-\xff.txt")
+    lock.rename(work / name)
+    for words in ((), (), ("--venv", "other"), ("--venv", "more", "-v")):
+        ran = call_store("sync", name, *words)
+        assert (ran.status, ran.errors) == (0, []), words
+    assert {one.source for row in rows(full_store) for one in history(full_store, row.id)} == {
+        f"{work}/lock-\ufffd.txt"
+    }

@@ -109,7 +109,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
                     inputs=goal.inputs,
                     interpreter=interpreter.executable,
                     python=interpreter.version,
-                    source=goal.source,
+                    source=os.fsencode(goal.source).decode("utf-8", "replace"),  # for display
                     synced=means.now,
                 )
             )
@@ -165,16 +165,24 @@ def _identifier(place: Place, root: str, index: Index) -> str:
     Empty for a new one, for a copy of one that is still there, and for one that comes from another store: that one is
     to see that it has lost it.
     """
-    if place.state is None or place.state.store != root:
+    if place.state is None or not is_same(place.state.store, root):
         return ""
     row = index.environment(place.state.id)
-    if row is None or row.path == place.path:
+    if row is None or is_same(row.path, place.path):
         return place.state.id
     try:
         with open(f"{row.path}/{IN_ENVIRONMENT}", "rb") as stream:
             return "" if stream.readline().strip() == row.id.encode() else row.id
     except OSError:  # it was moved here from there
         return row.id
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two paths lead to one directory."""
+    try:
+        return one == other or os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _number(index: Index, identifier: str, goal: Goal) -> int:

@@ -12,7 +12,7 @@ from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.environments import VenvOptions, bring, link_mode, look, unpacked
 from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import find, memory_of
-from wheelstore.cli.registering import Goal, Means, Place
+from wheelstore.cli.registering import Goal, Means, Place, is_same
 from wheelstore.cli.request import RollbackRequest
 from wheelstore.cli.summary import tell
 from wheelstore.cli.tables import is_store, local
@@ -187,7 +187,7 @@ class _Rollback:
 
     def _registered(self) -> EnvironmentRow:
         place, root = self._place, self._store.root
-        if place.state is None or place.state.store != root:
+        if place.state is None or not is_same(place.state.store, root):
             raise NoHistory(place.path, root, place.state.store if place.state else "")
         row = self._index.environment(place.state.id)
         if row is None:
@@ -239,7 +239,7 @@ class _Rollback:
 
     def _is_copy(self) -> bool:
         """Whether the environment that the history is of is elsewhere, so that this one begins its own."""
-        return self._row.path != self._place.path and whereabouts(self._store, self._row) is Presence.LIVE
+        return not is_same(self._row.path, self._place.path) and whereabouts(self._store, self._row) is Presence.LIVE
 
     def _interpreter(self, present: tuple[Interpreter, str] | None, identity: str) -> tuple[Interpreter, str]:
         """The Python that the manifest is for: the one that the environment has now, or the one that it had then."""

@@ -59,8 +59,11 @@ def doubt_token(store: Store, identifier: str) -> None:
 def trust_token(store: Store, identifier: str) -> None:
     """Note that the index knows the environment (again)."""
     token = f"{store.tokens}/{identifier}"
-    if os.stat(token).st_mode & 0o100 and os.name != "nt":
-        os.chmod(token, _TRUSTED)
+    try:
+        if os.stat(token).st_mode & 0o100 and os.name != "nt":
+            os.chmod(token, _TRUSTED)
+    except FileNotFoundError:  # forgotten just now: the next sync sees that, too
+        return
 
 
 def is_trusted(root: str, identifier: str) -> bool:
