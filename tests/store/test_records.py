@@ -11,7 +11,15 @@ from support.wheels import make_wheel
 from wheelstore.store.index import Index, IndexUnusable, WheelRow, open_index
 from wheelstore.store.index_checks import IndexDamaged, blobs_of_shard, check_soundness, miscounted
 from wheelstore.store.ingest import blobs_of
-from wheelstore.store.records import Record, drop_record, read_records, recorded, set_aside, write_record
+from wheelstore.store.records import (
+    Record,
+    drop_record,
+    identity_of,
+    read_records,
+    recorded,
+    set_aside,
+    write_record,
+)
 from wheelstore.store.schema import IndexTooNew
 from wheelstore.store.tokens import make_token
 
@@ -110,7 +118,7 @@ def test_a_damaged_index_is_told_and_set_aside(stock: Stock, rows: list[WheelRow
     assert getattr(caught.value, "damaged", True)
     assert caught.value.hint is not None
     assert "verify --repair" in caught.value.hint
-    moved = set_aside(stock.store)
+    moved = set_aside(stock.store, identity_of(stock.store.index_path))
     assert os.path.dirname(moved) == stock.store.trash
     assert not path.exists()
     with open_index(stock.store.index_path) as index:
@@ -137,3 +145,15 @@ def test_records_are_small_and_readable(stock: Stock, rows: list[WheelRow]) -> N
     head = Path(stock.store.records, rows[0].sha256).read_bytes().partition(b"\n")[0]
     told = json.loads(head)
     assert (told["filename"], told["origin"], told["added"]) == (rows[0].filename, rows[0].origin, 7.5)
+
+
+def test_only_what_was_found_damaged_is_set_aside(stock: Stock) -> None:
+    """Of two that find it, the second leaves alone what the first has made anew."""
+    path = Path(stock.store.index_path)
+    path.write_bytes(b"no database" * 99)
+    found = identity_of(str(path))
+    assert set_aside(stock.store, found)
+    open_index(str(path)).close()
+    made = path.read_bytes()
+    assert set_aside(stock.store, found) == ""
+    assert path.read_bytes() == made

@@ -31,7 +31,7 @@ from wheelstore.store.index_checks import (
 )
 from wheelstore.store.layout import Store, open_store
 from wheelstore.store.lease import Lease
-from wheelstore.store.records import drop_record, read_records, recorded, set_aside, write_record
+from wheelstore.store.records import drop_record, identity_of, read_records, recorded, set_aside, write_record
 from wheelstore.store.restoring import pending_damage, remove_orphans
 from wheelstore.store.workers import Workers
 
@@ -71,13 +71,14 @@ def run_verify(request: VerifyRequest, *, started: float, environ: Mapping[str, 
     store = open_store(common.store)
     if request.repair and not store.writable:
         raise NotOurs(store.root)
+    found = identity_of(store.index_path)
     try:
         report = _verify(request, store, console, environ)
     except (IndexUnusable, IndexDamaged) as error:
         if not request.repair or not getattr(error, "damaged", True):
             raise
         console.say(f"Making the index anew: {error}")
-        set_aside(store)
+        set_aside(store, found)
         report = _verify(request, store, console, environ, renewed=True)
     seconds = time.perf_counter() - started
     if common.json:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from wheelstore.store.blobs import blob_name
+from wheelstore.store.claims import Claims
 from wheelstore.store.filelist import columns
 from wheelstore.store.index import WheelRow
 from wheelstore.store.layout import Store
@@ -136,11 +137,27 @@ def _tokens(store: Store) -> Iterator[tuple[str, str, float]]:
             yield identifier, place.removesuffix("\n"), os.stat(path).st_mtime
 
 
-def set_aside(store: Store) -> str:
-    """Move a damaged index out of the way, so that the next to open it makes a new one; where it is now."""
-    os.makedirs(store.trash, 0o755, exist_ok=True)
+def identity_of(path: str) -> tuple[int, int]:
+    """What tells a file from another that has taken its place; zeros if there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_dev, status.st_ino
+
+
+def set_aside(store: Store, found: tuple[int, int]) -> str:
+    """Move the index that was `found` damaged (`identity_of`) out of the way, so that the next to open it makes one.
+
+    Where it is now; "" if another process has done so since, and the index is a new one.
+    """
+    for directory in (store.trash, store.locks):
+        os.makedirs(directory, 0o755, exist_ok=True)
     name = f"{store.trash}/index-{os.getpid()}-{os.urandom(4).hex()}.sqlite3"
-    for end in ("-wal", "-shm", ""):  # the database last: without it, its log means nothing
-        if os.path.lexists(f"{store.index_path}{end}"):
-            os.replace(f"{store.index_path}{end}", f"{name}{end}")
+    with Claims(f"{store.locks}/index", ["0" * 64]):
+        if identity_of(store.index_path) != found:
+            return ""
+        for end in ("-wal", "-shm", ""):  # the database last: without it, its log means nothing
+            if os.path.lexists(f"{store.index_path}{end}"):
+                os.replace(f"{store.index_path}{end}", f"{name}{end}")
     return name
