@@ -16,6 +16,7 @@ from blake3 import blake3
 from support.commands import store_script
 from support.front_door import FrontDoor, call_store
 from support.interpreters import facts_of
+from support.trees import check_records
 from support.universe import Universe
 
 from wheelstore.cli import registering
@@ -269,3 +270,35 @@ def test_a_lock_s_name_need_not_be_text(store: FrontDoor, universe: Universe, wo
     assert {one.source for row in rows(full_store) for one in history(full_store, row.id)} == {
         f"{work}/lock-\ufffd.txt"
     }
+
+
+def test_an_environment_of_a_store_that_was_moved_goes_on_with_its_history(
+    universe: Universe, work: Path, full_store: Path
+) -> None:
+    one, two = universe.lock(work / "one.txt", "alpha==1.0"), universe.lock(work / "two.txt", "beta==1.0")
+    assert call_store("sync", one).status == 0
+    moved = str(full_store.rename(full_store.parent / "moved"))
+    assert call_store("sync", two, "--store", moved).status == 0
+    assert call_store("rollback", "--store", moved).status == 0
+    (row,) = rows(Path(moved))
+    assert [generation.number for generation in history(Path(moved), row.id)] == [1, 2]
+    Path(moved).rename(full_store)
+    assert call_store("rollback", "--to", "2").status == 0
+
+
+def test_what_a_shell_s_star_leaves_of_an_environment_is_no_obstacle(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path
+) -> None:
+    """`rm -rf .venv/*` does not see names that begin with a dot."""
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    store("sync", lock)
+    (before,) = rows(full_store)
+    for path in (work / ".venv").iterdir():
+        if not path.name.startswith("."):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    ran = store("sync", lock)
+    assert (ran.status, ran.errors) == (0, [])
+    assert [row.id for row in rows(full_store)] == [before.id]
+    check_records(work / ".venv")
+    (work / ".venv/pyvenv.cfg").unlink()
+    assert store("sync", lock, "-v").status == 1  # what else is there may be precious

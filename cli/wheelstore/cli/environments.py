@@ -68,6 +68,7 @@ class VenvOptions(NamedTuple):
 
 
 DEFAULT_OPTIONS = VenvOptions()
+_REMNANTS = frozenset({".wheelstore", ".gitignore"})  # what `rm -rf .venv/*` leaves
 
 
 def look(path: str, *, clear: bool, spared: Sequence[str] = ()) -> Place:
@@ -87,7 +88,10 @@ def look(path: str, *, clear: bool, spared: Sequence[str] = ()) -> Place:
     if os.path.lexists(f"{path}/pyvenv.cfg"):
         return Place(path, existing=not clear, state=read_state(path), clear=clear)
     try:
-        empty = not os.listdir(path)
+        names = os.listdir(path)
+        empty = not names
+        if not empty and _REMNANTS.issuperset(names) and (state := read_state(path)) is not None:
+            return Place(path, existing=False, state=state, clear=True)
     except OSError:
         if not os.path.lexists(path):
             return Place(path, existing=False, state=None)

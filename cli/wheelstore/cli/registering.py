@@ -165,7 +165,7 @@ def _identifier(place: Place, root: str, index: Index) -> str:
     Empty for a new one, for a copy of one that is still there, and for one that comes from another store: that one is
     to see that it has lost it.
     """
-    if place.state is None or not is_same(place.state.store, root):
+    if place.state is None or not is_of_store(place.path, place.state, root):
         return ""
     row = index.environment(place.state.id)
     if row is None or is_same(row.path, place.path):
@@ -177,8 +177,13 @@ def _identifier(place: Place, root: str, index: Index) -> str:
         return row.id
 
 
+def is_of_store(path: str, state: State, root: str) -> bool:
+    """Whether an environment was made from the store at `root`, wherever that was then."""
+    return is_same(state.store, root) or is_same(f"{root}/tokens/{state.id}", f"{path}/{IN_ENVIRONMENT}")
+
+
 def is_same(one: str, other: str) -> bool:
-    """Whether two paths lead to one directory."""
+    """Whether two paths lead to one file or directory."""
     try:
         return one == other or os.path.samefile(one, other)
     except OSError:

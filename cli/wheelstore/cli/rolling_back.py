@@ -12,7 +12,7 @@ from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.environments import VenvOptions, bring, link_mode, look, unpacked
 from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import find, memory_of
-from wheelstore.cli.registering import Goal, Means, Place, is_same
+from wheelstore.cli.registering import Goal, Means, Place, is_of_store, is_same
 from wheelstore.cli.request import RollbackRequest
 from wheelstore.cli.summary import tell
 from wheelstore.cli.tables import is_store, local
@@ -187,7 +187,7 @@ class _Rollback:
 
     def _registered(self) -> EnvironmentRow:
         place, root = self._place, self._store.root
-        if place.state is None or not is_same(place.state.store, root):
+        if place.state is None or not is_of_store(place.path, place.state, root):
             raise NoHistory(place.path, root, place.state.store if place.state else "")
         row = self._index.environment(place.state.id)
         if row is None:
