@@ -20,6 +20,7 @@ from support.trees import check_records
 from support.universe import Universe
 
 from wheelstore.cli import registering
+from wheelstore.materialize import change
 from wheelstore.materialize.environment import State, read_state, write_state
 from wheelstore.store import tokens
 from wheelstore.store.index import EnvironmentRow, Generation, open_index
@@ -302,3 +303,52 @@ def test_what_a_shell_s_star_leaves_of_an_environment_is_no_obstacle(
     check_records(work / ".venv")
     (work / ".venv/pyvenv.cfg").unlink()
     assert store("sync", lock, "-v").status == 1  # what else is there may be precious
+
+
+def test_an_environment_is_not_replaced_while_it_is_changed(
+    store: FrontDoor, universe: Universe, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store("sync", universe.lock(work / "first.txt", "alpha==1.0"))
+    second = universe.lock(work / "second.txt", "alpha==2.0", "beta==1.0")
+    third = universe.lock(work / "third.txt", "gamma==1.0")
+    command = [store_script(), "sync", str(third), "--clear"]
+    finish, replacing = change._finish, list[subprocess.Popen[str]]()
+
+    def replace_before(root: str, directory: str) -> None:
+        replacing.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        assert replacing[0].stderr is not None
+        assert "Waiting" in next((line for line in replacing[0].stderr if "Waiting" in line), "not waiting")
+        finish(root, directory)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(change, "_finish", replace_before)
+        ran = store("sync", second)
+    assert (ran.status, ran.errors) == (0, [])
+    replacing[0].communicate()
+    assert replacing[0].returncode == 0
+    check_records(work / ".venv")
+    assert store("sync", third).stderr.startswith("Audited 1 package")
+
+
+def test_who_waited_for_an_environment_that_was_replaced_waits_for_the_new_one(
+    store: FrontDoor, universe: Universe, work: Path
+) -> None:
+    environment = work / ".venv"
+    store("sync", universe.lock(work / "first.txt", "alpha==1.0"))
+    second = universe.lock(work / "second.txt", "alpha==2.0")
+    command, lock = [store_script(), "sync", str(second)], environment / ".wheelstore/lock"
+    with (
+        held(lock, "0" * 64) as holder,
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as sync,
+    ):
+        assert sync.stderr is not None
+        assert f"process {holder.pid}" in sync.stderr.readline()
+        environment.rename(work / "old")
+        shutil.copytree(work / "old", environment, symlinks=True)
+        with held(lock, "0" * 64) as another:
+            holder.communicate()
+            assert f"process {another.pid}" in sync.stderr.readline()
+            another.communicate()
+        sync.stderr.read()
+    assert sync.returncode == 0
+    check_records(environment)

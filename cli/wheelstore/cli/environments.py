@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from wheelstore.cli.registering import Goal, Means, Place, in_place, register
-from wheelstore.materialize.environment import marks_hold, may_be_lost, read_state
+from wheelstore.materialize.environment import LOCK, marks_hold, may_be_lost, read_state
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
 from wheelstore.materialize.link import MODES, BlobUnusable, can_clone, probe
 from wheelstore.materialize.plan import PlanDamaged, unpack
@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from wheelstore.materialize.change import hold
     from wheelstore.materialize.interpreter import Interpreter
     from wheelstore.materialize.link import Mode
     from wheelstore.materialize.plan import Plan
@@ -231,8 +232,18 @@ def build(place: Place, goal: Goal, means: Means, *, options: VenvOptions = DEFA
             identifier = register(fresh.directory, place, goal, means)
         except OSError as error:
             raise TargetUnwritable(place.path, _reason(error)) from error
-        fresh.publish(replace=True, trash=means.store.trash)
+        with _hold_old(place, means):
+            fresh.publish(replace=True, trash=means.store.trash)
     in_place(place, identifier, means)
+
+
+def _hold_old(place: Place, means: Means) -> Claims | hold:
+    """A context in which nobody changes the environment that is to be replaced, if it is one that others can hold."""
+    if not os.access(f"{place.path}/{LOCK}", os.W_OK) or os.name == "nt":  # which moves nothing that is open
+        return Claims(os.devnull, ())
+    from wheelstore.materialize import change
+
+    return change.hold(place.path, waiting=lambda process: _say_waiting(place.path, process, means))
 
 
 def _reason(error: OSError) -> str:

@@ -32,14 +32,32 @@ _PREFIX = "change-"
 _LIST = "list"
 
 
-def hold(root: str, *, waiting: Callable[[int], None] | None = None) -> Claims:
+class hold:  # noqa: N801 - used like a function
     """A context in which no other process changes the environment `root`; `waiting` is as for `Claims`.
 
     Raises:
-        OSError: the environment cannot be written to.
+        OSError: the environment cannot be written to, or is not there.
     """
-    os.makedirs(f"{root}/{DIRECTORY}", exist_ok=True)
-    return Claims(f"{root}/{LOCK}", [WHOLE], waiting=waiting)
+
+    __slots__ = ("_claims", "_root", "_waiting")
+
+    def __init__(self, root: str, *, waiting: Callable[[int], None] | None = None) -> None:
+        self._root, self._waiting = root, waiting
+
+    def __enter__(self) -> None:
+        while True:
+            try:  # noqa: SIM105 - what that takes is not imported on the warm path
+                os.mkdir(f"{self._root}/{DIRECTORY}")
+            except FileExistsError:
+                pass
+            self._claims = Claims(f"{self._root}/{LOCK}", [WHOLE], waiting=self._waiting)
+            self._claims.__enter__()
+            if self._claims.are_there():  # else it was replaced while we waited
+                return
+            self._claims.__exit__()
+
+    def __exit__(self, *exception: object) -> None:
+        self._claims.__exit__()
 
 
 def finish_changes(root: str) -> None:

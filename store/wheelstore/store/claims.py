@@ -43,6 +43,13 @@ class Claims:
     def __exit__(self, *exception: object) -> None:
         os.close(self._descriptor)
 
+    def are_there(self) -> bool:
+        """Whether their file is still at its path: another one there is locked by others."""
+        try:
+            return os.name == "nt" or os.path.samestat(os.fstat(self._descriptor), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
 
 def try_claim(path: str, wheel: str) -> int:
     """Claim one wheel if nobody else does: a descriptor that holds the claim until it is closed, or -1."""
