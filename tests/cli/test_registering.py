@@ -352,3 +352,19 @@ def test_who_waited_for_an_environment_that_was_replaced_waits_for_the_new_one(
         sync.stderr.read()
     assert sync.returncode == 0
     check_records(environment)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+@pytest.mark.parametrize("name", [b"st\nore", b"st\xffore"], ids=["two-lines", "no-text"])
+def test_a_store_may_have_any_name(universe: Universe, work: Path, full_store: Path, name: bytes) -> None:
+    one, two = universe.lock(work / "one.txt", "alpha==1.0"), universe.lock(work / "two.txt", "beta==1.0")
+    root = str(full_store.rename(full_store.parent / os.fsdecode(name)))
+    for lock in (one, two):
+        assert call_store("sync", lock, "--store", root).status == 0
+    assert state_of(work / ".venv").store == root
+    assert call_store("sync", two, "--store", root).stderr.startswith("Audited 1 package")
+    assert call_store("rollback", "--store", root).status == 0
+    assert call_store("gc", "--store", root).status == 0
+    assert call_store("verify", "--store", root).status == 0
+    (row,) = rows(Path(root))
+    assert [generation.number for generation in history(Path(root), row.id)] == [1, 2]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from wheelstore.cli.activating import as_typed
-from wheelstore.cli.console import Console, write_json
+from wheelstore.cli.console import Console, one_line, write_json
 from wheelstore.cli.environments import VenvOptions, bring, link_mode, look, unpacked
 from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import find, memory_of
@@ -129,7 +129,7 @@ def run_rollback(request: RollbackRequest, *, started: float, environ: Mapping[s
         done = Warm(len(goal.plan.distributions), outcome.added, outcome.removed, outcome.repaired, outcome.files)
         tell(sys.stderr, done, seconds, dry_run=request.dry_run)
     verb = "Would roll back" if request.dry_run else "Rolled back"
-    source = f", {generation.source}" if generation.source else ""
+    source = f", {one_line(generation.source)}" if generation.source else ""
     shown = as_typed(request.venv, os.getcwd())
     when = local(generation.synced)
     Console(quiet=common.quiet).say(f"{verb} {shown} to generation {generation.number} of {when}{source}")

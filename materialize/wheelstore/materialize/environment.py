@@ -53,10 +53,10 @@ def read_state(environment: str) -> State | None:
     except OSError:
         return None
     try:
-        text = os.read(descriptor, 1 << 20).decode(errors="replace")
+        text = os.read(descriptor, 1 << 20).decode("utf-8", "surrogateescape")
     finally:
         os.close(descriptor)
-    magic, *fields = text.split("\n")
+    magic, *fields = [line.replace("\0", "\n") for line in text.split("\n")]
     return State(*fields) if magic == _MAGIC and len(fields) == len(State._fields) else None
 
 
@@ -67,7 +67,8 @@ def write_state(environment: str, state: State) -> None:
     temporary = f"{directory}/state.{os.getpid()}"
     try:
         with open(temporary, "wb") as stream:
-            stream.write("\n".join((_MAGIC, *state)).encode())
+            lines = [field.replace("\n", "\0") for field in (_MAGIC, *state)]  # as no path has that
+            stream.write("\n".join(lines).encode("utf-8", "surrogateescape"))
         os.replace(temporary, f"{directory}/state")
     except BaseException:
         if os.path.exists(temporary):
