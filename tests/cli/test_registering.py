@@ -364,7 +364,7 @@ def test_a_store_may_have_any_name(universe: Universe, work: Path, full_store: P
     assert state_of(work / ".venv").store == root
     assert call_store("sync", two, "--store", root).stderr.startswith("Audited 1 package")
     assert call_store("rollback", "--store", root).status == 0
-    assert call_store("gc", "--store", root).status == 0
-    assert call_store("verify", "--store", root).status == 0
     (row,) = rows(Path(root))
     assert [generation.number for generation in history(Path(root), row.id)] == [1, 2]
+    assert call_store("gc", "--store", root).status == 0
+    assert call_store("verify", "--store", root).status == 0
