@@ -316,3 +316,19 @@ def test_read_only_directories_are_no_obstacle_and_blobs_keep_their_modes(mode: 
             assert (directory / "blob").stat().st_mode & 0o777 == 0o444
 
         as_nobody(build_and_remove)
+
+
+def test_what_was_taken_for_abandoned_before_it_was_claimed_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed, others = fresh._claimed, [FreshEnvironment(str(tmp_path / "env"))]
+
+    def claimed_late(directory: str) -> int:
+        if others:  # a gc comes between the making of the directory and its claim
+            others.pop().remove_abandoned()
+        return claimed(directory)
+
+    monkeypatch.setattr(fresh, "_claimed", claimed_late)
+    with FreshEnvironment(str(tmp_path / "env")) as begun:
+        assert os.listdir(tmp_path) == [os.path.basename(begun.directory)]
+    assert os.listdir(tmp_path) == []

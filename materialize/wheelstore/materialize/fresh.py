@@ -55,15 +55,22 @@ class FreshEnvironment:
         return self
 
     def _begin(self) -> None:
+        self._make()
+        while not os.path.isdir(self.directory):  # somebody took it for abandoned just before it was claimed
+            if self._claim >= 0:
+                os.close(self._claim)
+            self._make()
+        try:
+            self.remove_abandoned()
+        except OSError:  # not ours to see or to remove
+            return
+
+    def _make(self) -> None:
         try:
             os.mkdir(self.directory)
         except FileNotFoundError:
             os.makedirs(self.directory)
         self._claim = _claimed(self.directory)
-        try:
-            self.remove_abandoned()
-        except OSError:  # not ours to see or to remove
-            return
 
     def publish(self, *, replace: bool, trash: str) -> None:
         """Put the new environment in its place; what `replace` lets it replace is removed then.
