@@ -191,7 +191,10 @@ def test_a_full_disk_behind_the_output(full_store: Path) -> None:
     with open("/dev/full", "w") as full:
         for words in (["ls"], ["path"], ["--help"]):
             done = subprocess.run([store_script(), *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-            assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+            assert (done.returncode, done.stderr) == (
+                1,
+                "error: No space left on device\nhint: make room there, and run the same command again\n",
+            )
 
 
 def test_both_names_are_the_same_command() -> None:

@@ -115,4 +115,4 @@ def test_the_store_is_for_its_owner_alone(place: Place, environments: tuple[Path
 
 def test_nothing_is_left_in_tmp_and_trash(place: Place, environments: tuple[Path, Path]) -> None:
     assert os.listdir(place.store / "trash") == []
-    assert os.listdir(place.store / "tmp") in ([], ["claims"])
+    assert os.listdir(place.store / "tmp") == []

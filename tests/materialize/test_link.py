@@ -229,3 +229,24 @@ def test_an_interrupted_probe_leaves_nothing(
         probe(str(tmp_path), root)
     assert sorted(os.listdir(tmp_path)) == before
     assert os.listdir(root) == []
+
+
+def test_a_blob_that_is_being_replaced_by_its_equal_is_linked(
+    blobs: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # link(2) says ENOENT of an inode whose last name went between its look-up and the link.
+    make, refusals = os.link, [FileNotFoundError(errno.ENOENT, "")] * 2
+
+    def refuse(blob: str, target: str) -> None:
+        if refusals:
+            raise refusals.pop()
+        make(blob, target)
+
+    monkeypatch.setattr(os, "link", refuse)
+    Linker(blobs, str(tmp_path), "hardlink").run([source], ["file"])
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_directory_that_is_missing_is_said_to_be(blobs: str, source: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Linker(blobs, str(tmp_path), "hardlink").run([source], ["none/file"])

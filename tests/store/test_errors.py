@@ -26,7 +26,7 @@ VALUES: dict[str, Any] = {
     "Sequence[str]": ("one", "two"),
     "Iterable[str]": ("one", "two"),
     "Sequence[Interpreter]": (describe(),),
-    "sqlite3.Error": sqlite3.OperationalError("database is locked"),
+    "sqlite3.Error | UnicodeDecodeError": sqlite3.OperationalError("database is locked"),
 }
 
 

@@ -305,6 +305,21 @@ def test_small_files_are_put_once(stock: Stock) -> None:
     assert os.listdir(f"{stock.store.tmp}/op-test") == []
 
 
+def test_what_others_published_meanwhile_is_not_replaced(stock: Stock, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, files={"demo.py": BODY})
+    staged = [stock.stage(wheel) for _ in range(2)]
+    generated = [Generated(stock.store, f"{stock.store.tmp}/op-{number}") for number in range(2)]
+    for one in generated:
+        one.put(b"generated")
+        one.stage()
+    inodes = []
+    for (operation, file, _), one in zip(staged, generated, strict=True):
+        publish(stock.store.blobs, operation, file)
+        one.publish()
+        inodes.append([os.stat(f"{stock.store.blobs}/{name}").st_ino for name in stock.names()])
+    assert inodes[0] == inodes[1]
+
+
 def test_a_small_file_that_was_collected_before_it_is_published_is_written_again(stock: Stock) -> None:
     (key,), _ = generate(stock, BODY)
     generated = Generated(stock.store, f"{stock.store.tmp}/op-other")

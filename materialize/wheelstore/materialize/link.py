@@ -149,17 +149,25 @@ def _open(blob: str, source: str) -> int:
     return reader
 
 
+_ATTEMPTS = 5
 _MISSING, _CHANGED = "is missing", "was changed"
 
 
 def _hardlink(blob: str, path: str, source: str) -> None:
-    try:
-        time = os.stat(blob)[stat.ST_MTIME]
-    except FileNotFoundError:
-        raise _Doubtful(_MISSING) from None
-    if time != name_mtime(source):
-        raise _Doubtful(_CHANGED)
-    os.link(blob, path)
+    for attempt in range(_ATTEMPTS):
+        try:
+            time = os.stat(blob)[stat.ST_MTIME]
+        except FileNotFoundError:
+            raise _Doubtful(_MISSING) from None
+        if time != name_mtime(source):
+            raise _Doubtful(_CHANGED)
+        try:
+            os.link(blob, path)
+        except FileNotFoundError:  # of a blob, too, that a repair puts another file in the place of just now
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return
 
 
 def _copy(blob: str, path: str, source: str) -> None:

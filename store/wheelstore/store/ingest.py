@@ -87,15 +87,31 @@ def stage(
 def publish(blobs: str, operation: str, wheel: WheelFile) -> set[str]:
     """Give the staged files of `wheel` their blobs' names; these names, without the slash.
 
-    While the index's write lock is held, since it decides together with the rows what there is (see `lacking`). A
-    blob that appeared meanwhile is replaced by its equal.
+    While the index's write lock is held, since it decides together with the rows what there is (see `lacking`).
     """
     staging = staging_directory(operation, wheel)
     names = os.listdir(staging)
     for name in names:
-        replace_blob(f"{staging}/{name}", f"{blobs}/{name[:2]}/{name[2:]}")
+        _place(f"{staging}/{name}", f"{blobs}/{name[:2]}/{name[2:]}")
     os.rmdir(staging)
     return set(names)
+
+
+def _place(staged: str, blob: str) -> None:
+    """Give a staged file its blob's name, unless its equal has it: who links that just then would be told ENOENT.
+
+    link(2) finds an inode by its name and refuses it if meanwhile it has none.
+    """
+    try:
+        there = os.stat(blob)
+    except FileNotFoundError:
+        os.rename(staged, blob)
+        return
+    mine = os.stat(staged)
+    if (there.st_size, int(there.st_mtime)) == (mine.st_size, int(mine.st_mtime)):
+        os.unlink(staged)
+    else:
+        replace_blob(staged, blob)
 
 
 def lacking(index: Index, blobs: str, row: WheelRow, published: set[str]) -> bool:
@@ -147,7 +163,7 @@ class Generated:
         for key, data in self._contents.items():
             blob, staged = f"{self._blobs}/{blob_name(key)}", self._staged(key)
             if os.path.exists(staged):
-                replace_blob(staged, blob)
+                _place(staged, blob)
             elif not _present(blob, key, len(data)):  # collected meanwhile
                 os.makedirs(self._directory, 0o700, exist_ok=True)
                 write_blob(staged, key, data)
