@@ -158,6 +158,28 @@ def test_an_environment_that_had_time_to_reach_the_disk_is_not_doubted(
     assert store("sync", lock).stderr.startswith("Audited")
 
 
+def test_an_environment_without_its_configuration_is_not_up_to_date(
+    store: FrontDoor, universe: Universe, work: Path
+) -> None:
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    store("sync", lock)
+    (work / ".venv/pyvenv.cfg").unlink()
+    assert store("sync", lock).errors == [f"{work}/.venv is not empty and no virtual environment"]
+    assert store("sync", lock, "--clear").status == 0
+    assert store("sync", lock).stderr.startswith("Audited")
+
+
+@pytest.mark.parametrize("command", ["sync", "venv"])
+def test_no_environment_is_made_in_the_store(
+    store: FrontDoor, universe: Universe, work: Path, full_store: Path, command: str
+) -> None:
+    place = full_store / "tmp/env"
+    lock = universe.lock(work / "lock.txt", "alpha==1.0")
+    ran = store("venv", place) if command == "venv" else store("sync", lock, "--venv", place)
+    assert (ran.status, len(ran.errors), place.exists()) == (1, 1, False)
+    assert "it is in the store" in ran.errors[0]
+
+
 def test_a_command_that_is_done_leaves_no_lease(
     store: FrontDoor, universe: Universe, work: Path, full_store: Path
 ) -> None:

@@ -214,8 +214,10 @@ def build(place: Place, goal: Goal, means: Means, *, options: VenvOptions = DEFA
     """Make the environment `goal` at `place`, all of it or nothing; what is there goes.
 
     Raises:
+        UnusablePlace: it is in the store.
         TargetUnwritable: it cannot be written to.
     """
+    _refuse_inside(means.store.root, place.path)
     interpreter = goal.interpreter
     with FreshEnvironment(place.path) as fresh:
         try:
@@ -244,6 +246,12 @@ def _hold_old(place: Place, means: Means) -> Claims | hold:
     from wheelstore.materialize import change
 
     return change.hold(place.path, waiting=lambda process: _say_waiting(place.path, process, means))
+
+
+def _refuse_inside(root: str, path: str) -> None:
+    """Refuse a place in the store, where gc takes it for something that a command left."""
+    if f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(root).rstrip('/')}/"):
+        raise UnusablePlace(path, f"it is in the store {root}")
 
 
 def _reason(error: OSError) -> str:
