@@ -76,9 +76,9 @@ def blobs_of_projects(index: Index, names: Iterable[str]) -> dict[bytes, int]:
     found: dict[bytes, int] = {}
     for name in names:
         lists = index.stream(
-            "SELECT files FROM wheels WHERE name = ?1 UNION ALL SELECT generated FROM manifests WHERE digest IN"
-            " (SELECT manifest FROM manifest_wheels JOIN wheels ON wheel = id WHERE name = ?1)",
-            (name,),
+            "SELECT files FROM wheels WHERE name = ? UNION ALL SELECT generated FROM manifests WHERE digest IN"
+            " (SELECT manifest FROM manifest_wheels JOIN wheels ON wheel = id WHERE name = ?)",
+            (name, name),
         )
         for (files,) in lists:
             keys, sizes = columns(files)
@@ -152,7 +152,7 @@ _COUNT = "INSERT INTO counted (key, size, refs) VALUES (?, ?, 1) ON CONFLICT (ke
 
 
 _COUNT_PENDING = (
-    "INSERT INTO counted (key, size, refs) VALUES (?1, coalesce((SELECT size FROM blobs WHERE key = ?1), 0), 1)"
+    "INSERT INTO counted (key, size, refs) VALUES (?, coalesce((SELECT size FROM blobs WHERE key = ?), 0), 1)"
     " ON CONFLICT (key) DO UPDATE SET refs = refs + 1"
 )
 
@@ -171,7 +171,7 @@ def _recounted(index: Index) -> Iterator[None]:
         for (files,) in index.stream("SELECT files FROM wheels UNION ALL SELECT generated FROM manifests"):
             keys, sizes = columns(files)
             index.many(_COUNT, {(key, size) for key, size in zip(keys, sizes, strict=True) if size})
-        index.many(_COUNT_PENDING, [(key,) for key in pending_references(index)])
+        index.many(_COUNT_PENDING, [(key, key) for key in pending_references(index)])
         yield
         list(index.stream("DROP TABLE counted"))
     finally:

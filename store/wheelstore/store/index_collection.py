@@ -241,7 +241,7 @@ class IndexCollection:
     def has_blob(self, key: bytes) -> bool:
         """Whether a blob has a row, be it condemned."""
         return bool(
-            self._run("SELECT 1 FROM blobs WHERE key = ?1 UNION ALL SELECT 1 FROM condemned WHERE key = ?1", key)
+            self._run("SELECT 1 FROM blobs WHERE key = ? UNION ALL SELECT 1 FROM condemned WHERE key = ?", key, key)
         )
 
     def blobs_between(self, first: bytes, last: bytes) -> Iterator[bytes]:

@@ -60,11 +60,11 @@ def keepers(index: Index, wheel: int) -> list[Keeper]:
     """The environments that keep a wheel, by path; each generation on its own, the current one first."""
     rows = index.stream(
         "SELECT path, id, environments.generation, 1, synced FROM manifest_wheels"
-        " JOIN environments USING (manifest) WHERE wheel = ?1"
+        " JOIN environments USING (manifest) WHERE wheel = ?"
         " UNION ALL SELECT path, id, number, 0, generations.synced FROM manifest_wheels"
         " JOIN generations USING (manifest) JOIN environments ON id = environment"
-        " WHERE wheel = ?1 AND number <> environments.generation ORDER BY 1, 2, 4 DESC, 3 DESC",
-        (wheel,),
+        " WHERE wheel = ? AND number <> environments.generation ORDER BY 1, 2, 4 DESC, 3 DESC",
+        (wheel, wheel),
     )
     return [Keeper(path, environment, number, bool(current), at) for path, environment, number, current, at in rows]
 
@@ -72,8 +72,8 @@ def keepers(index: Index, wheel: int) -> list[Keeper]:
 def holders(index: Index, wheel: KnownWheel) -> list[Holder]:
     """The operations with a lease on a wheel, or on a manifest with it; oldest first."""
     rows = index.stream(
-        "SELECT id, started FROM leases JOIN lease_wheels ON lease = id WHERE sha256 = ?1"
-        " UNION SELECT leases.id, started FROM leases JOIN manifest_wheels USING (manifest) WHERE wheel = ?2"
+        "SELECT id, started FROM leases JOIN lease_wheels ON lease = id WHERE sha256 = ?"
+        " UNION SELECT leases.id, started FROM leases JOIN manifest_wheels USING (manifest) WHERE wheel = ?"
         " ORDER BY 2, 1",
         (wheel.sha256, wheel.id),
     )
