@@ -188,7 +188,7 @@ def test_credentials_in_a_url_are_used_and_not_shown(universe: Universe, root: P
         ("directory-1.0-py3-none-any.whl", "directory-1.0-py3-none-any.whl: Is a directory", False),
         ("broken-1.0-py3-none-any.whl", "broken-1.0-py3-none-any.whl: refused: ", None),
         ("alpha-one-py3-none-any.whl", "alpha-one-py3-none-any.whl is not a wheel", True),
-        ("missing.txt", "cannot read the lock missing.txt: No such file or directory", False),
+        ("missing.txt", "cannot read the lock missing.txt: No such file or directory", True),
         ("page.txt", "page.txt: is a web page, not a lock", True),
         ("https://127.0.0.1:9/alpha.tar.gz", "https://127.0.0.1:9/alpha.tar.gz is not a wheel", True),
         ("https://me:secret@127.0.0.1:9/alpha.zip", "https://127.0.0.1:9/alpha.zip is not a wheel", True),

@@ -53,8 +53,16 @@ def without_modes(found: Mapping[str, Status]) -> dict[str, Status]:
 @pytest.mark.parametrize(
     ("content", "errors", "hints"),
     [
-        (None, ["cannot read the lock LOCK: No such file or directory"], []),
-        (Path.mkdir, ["cannot read the lock LOCK: Is a directory"], []),
+        (
+            None,
+            ["cannot read the lock LOCK: No such file or directory"],
+            ["name a requirements.txt with == pins, or a pylock.toml"],
+        ),
+        (
+            Path.mkdir,
+            ["cannot read the lock LOCK: Is a directory"],
+            ["name a requirements.txt with == pins, or a pylock.toml"],
+        ),
         (
             "<!DOCTYPE html>\n<html><body>404</body></html>\n",
             ["LOCK: is a web page, not a lock"],

@@ -123,7 +123,7 @@ class Ingestion:
         # goes: one that is still unpacking when another wheel is refused would make it anew.
         try:
             with (
-                self._directory() as directory,
+                working_directory(self.lease) as directory,
                 Workers(min(len(missing), os.cpu_count() or 1)) as workers,
                 progress_on(stream, wanted=wanted) as bar,
             ):
@@ -132,15 +132,6 @@ class Ingestion:
             raise
         except OSError as error:
             raise StoreFull(f"put wheels into the store {self.store.root}", error.strerror or str(error)) from error
-
-    @contextmanager
-    def _directory(self) -> Iterator[str]:
-        directory = self.lease.directory
-        os.makedirs(directory, 0o700, exist_ok=True)
-        try:
-            yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
 
     def _say_waiting(self, process: int) -> None:
         self.say(f"Waiting for another store command{by(process)} that fetches the same wheels")
@@ -243,6 +234,17 @@ class _Operation:
     def _target(self, at: int, one: Selected) -> str:
         """A download whose hash is known has a name of its own in ``tmp/``, so that the next command can resume it."""
         return f"{self.means.store.tmp}/{one.sha256}.whl" if one.sha256 else f"{self.directory}/{at}.whl"
+
+
+@contextmanager
+def working_directory(lease: Lease) -> Iterator[str]:
+    """The lease's directory, which is empty again afterwards, for whatever else is done under the lease."""
+    directory = lease.directory
+    os.makedirs(directory, 0o700, exist_ok=True)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _batches(staged: Sequence[tuple[WheelFile, WheelRow]]) -> Iterator[list[tuple[WheelFile, WheelRow]]]:

@@ -21,6 +21,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class LockUnreadable(ResolveError):
     """The lock file cannot be opened."""
 
+    hint = "name a requirements.txt with == pins, or a pylock.toml"
+
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, reason)
         self.path, self.reason = path, reason

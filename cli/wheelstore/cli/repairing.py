@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from blake3 import blake3
 
 from wheelstore.cli.affected import environments_with, is_there
+from wheelstore.cli.fetching import working_directory
 from wheelstore.cli.goals import scheme_of
 from wheelstore.cli.interpreters import find
 from wheelstore.cli.refetching import Refetching
@@ -79,7 +78,7 @@ class Repair:
             remember_damage(self.index, bad)
         mend_touched(self.store, bad)
         wanted = {one.key for one in still_bad(self.store, [one.key for one in bad])}
-        with self._directory() as directory:
+        with working_directory(self.lease) as directory:
             wanted -= self._from_wheels(wanted, directory, done.reasons)
             wanted -= self._from_plans(wanted, directory, done.reasons)
             wanted -= self._from_environments(wanted, directory)
@@ -104,15 +103,6 @@ class Repair:
         if done.left or not bad:
             raise unusable
         return done.restored
-
-    @contextmanager
-    def _directory(self) -> Iterator[str]:
-        directory = self.lease.directory
-        os.makedirs(directory, 0o700, exist_ok=True)
-        try:
-            yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
 
     # Wheels
 

@@ -14,13 +14,12 @@ from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import find, memory_of
 from wheelstore.cli.registering import Goal, Means, Place, is_of_store, is_same
 from wheelstore.cli.request import RollbackRequest
-from wheelstore.cli.summary import tell
+from wheelstore.cli.summary import outcome_json, tell
 from wheelstore.cli.tables import is_store, local
 from wheelstore.cli.warm import Warm
 from wheelstore.materialize.distribution import Installed
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.manifest import manifest_identity, manifest_wheels
-from wheelstore.materialize.plan import Distribution
 from wheelstore.materialize.sync import Outcome
 from wheelstore.materialize.venv import read_venv
 from wheelstore.store.errors import StoreError
@@ -123,7 +122,8 @@ def run_rollback(request: RollbackRequest, *, started: float, environ: Mapping[s
         generation = rollback.generation
     seconds = time.perf_counter() - started
     if common.json:
-        write_json(_as_json(request, goal, generation, outcome, seconds))
+        report = outcome_json(request.venv, goal, outcome, seconds, dry_run=request.dry_run)
+        write_json({"generation": generation.number, "source": generation.source, **report})
         return
     if not common.quiet:
         done = Warm(len(goal.plan.distributions), outcome.added, outcome.removed, outcome.repaired, outcome.files)
@@ -143,28 +143,6 @@ def _existing(path: str) -> Place:
     if not place.existing:
         raise NoEnvironment(path)
     return place
-
-
-def _as_json(
-    request: RollbackRequest, goal: Goal, generation: Generation, outcome: Outcome, seconds: float
-) -> dict[str, object]:
-    def listed(distributions: Sequence[Distribution]) -> list[dict[str, str]]:
-        return [{"name": one.name, "version": one.version} for one in distributions]
-
-    return {
-        "environment": request.venv,
-        "generation": generation.number,
-        "source": generation.source,
-        "python": goal.interpreter.version,
-        "manifest": goal.manifest,
-        "dry_run": request.dry_run,
-        "packages": len(goal.plan.distributions),
-        "added": listed(outcome.added),
-        "removed": listed(outcome.removed),
-        "repaired": listed(outcome.repaired),
-        "files": outcome.files,
-        "seconds": round(seconds, 4),
-    }
 
 
 class _Rollback:

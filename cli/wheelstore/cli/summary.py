@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol, TextIO
 
+    from wheelstore.cli.registering import Goal
+    from wheelstore.materialize.sync import Outcome
+
     Names = Sequence[tuple[str, str, str]]
 else:
     Protocol = object
@@ -70,6 +73,26 @@ def changes(done: Done, *, palette: Palette = _PLAIN) -> list[str]:
         f" {paint(sign, color)} {paint(name, 'bold')}{paint(f'=={version}', 'dim')}"
         for name, version, sign, color in sorted(changed)
     ]
+
+
+def outcome_json(environment: str, goal: Goal, outcome: Outcome, seconds: float, *, dry_run: bool) -> dict[str, object]:
+    """What was done to an environment, for ``--json``."""
+
+    def listed(distributions: Names) -> list[dict[str, str]]:
+        return [{"name": name, "version": version} for name, version, _ in distributions]
+
+    return {
+        "environment": environment,
+        "python": goal.interpreter.version,
+        "manifest": goal.manifest,
+        "dry_run": dry_run,
+        "packages": len(goal.plan.distributions),
+        "added": listed(outcome.added),
+        "removed": listed(outcome.removed),
+        "repaired": listed(outcome.repaired),
+        "files": outcome.files,
+        "seconds": round(seconds, 4),
+    }
 
 
 def duration(seconds: float) -> str:

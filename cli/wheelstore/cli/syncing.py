@@ -19,7 +19,7 @@ from wheelstore.cli.registering import Goal, Means, Place
 from wheelstore.cli.request import SyncRequest
 from wheelstore.cli.selecting import installations, select_wheels
 from wheelstore.cli.sources import Sources, open_sources
-from wheelstore.cli.summary import counted, tell
+from wheelstore.cli.summary import counted, outcome_json, tell
 from wheelstore.cli.warm import Warm
 from wheelstore.materialize.bytecode import compile_environment
 from wheelstore.materialize.installed import find_distributions
@@ -50,31 +50,13 @@ def run_sync(request: SyncRequest, *, started: float, environ: Mapping[str, str]
     seconds = time.perf_counter() - started
     packages = len(goal.plan.distributions)
     if request.json:
-        write_json(_as_json(request, goal, outcome, seconds))
+        write_json(outcome_json(request.venv, goal, outcome, seconds, dry_run=request.dry_run))
     elif not request.quiet:
         done = Warm(packages, outcome.added, outcome.removed, outcome.repaired, outcome.files)
         tell(sys.stderr, done, seconds, dry_run=request.dry_run)
     if outcome.files and not request.dry_run:
         sys.stdout.flush()
         collect_now_and_then(request.store, environ)
-
-
-def _as_json(request: SyncRequest, goal: Goal, outcome: Outcome, seconds: float) -> dict[str, object]:
-    def listed(distributions: Sequence[Distribution]) -> list[dict[str, str]]:
-        return [{"name": one.name, "version": one.version} for one in distributions]
-
-    return {
-        "environment": request.venv,
-        "python": goal.interpreter.version,
-        "manifest": goal.manifest,
-        "dry_run": request.dry_run,
-        "packages": len(goal.plan.distributions),
-        "added": listed(outcome.added),
-        "removed": listed(outcome.removed),
-        "repaired": listed(outcome.repaired),
-        "files": outcome.files,
-        "seconds": round(seconds, 4),
-    }
 
 
 @dataclass(frozen=True, slots=True)
