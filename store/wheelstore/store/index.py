@@ -32,7 +32,7 @@ __all__ = [
     "open_index",
 ]
 
-_VERSION = 2  # of the schema; `schema.VERSION`, repeated so that the warm path need not import it
+_VERSION = 3  # of the schema; `schema.VERSION`, repeated so that the warm path need not import it
 _BUSY = 30.0  # seconds that a writer waits for another
 _NO_FILES = b"\0\0\0\0"  # an empty `filelist`
 

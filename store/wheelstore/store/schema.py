@@ -17,7 +17,7 @@ from wheelstore.store.errors import StoreError
 from wheelstore.store.filelist import unpack
 from wheelstore.store.records import refill
 
-VERSION = 2
+VERSION = 3
 
 
 class IndexTooNew(StoreError):
@@ -51,6 +51,9 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             refill(connection, os.path.dirname(path))
         elif found < 2:
             _count_references(Database(connection, use_counts_table=False))
+        if 1 <= found < 3:
+            for statement in _instant_tables(Database(connection, use_counts_table=False)):
+                connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
     except BaseException:
         connection.rollback()
@@ -82,6 +85,7 @@ def _create(database: Database) -> None:
         "CREATE INDEX wheels_name ON wheels (name)",
         database.create_table_sql("memory", {"key": str, "value": bytes}, pk="key", not_null={"value"}),
         *_liveness_tables(database),
+        *_instant_tables(database),
     ):
         database.conn.execute(statement)
 
@@ -158,6 +162,38 @@ def _liveness_tables(database: Database) -> list[str]:
             " PRIMARY KEY (lease, sha256)) WITHOUT ROWID"
         ),
         "CREATE INDEX lease_wheels_sha256 ON lease_wheels (sha256)",
+    ]
+
+
+def _instant_tables(database: Database) -> list[str]:
+    """What makes environments appear at once: small plans, images, spares, and bytecode that was compiled before."""
+    create = database.create_table_sql
+    return [
+        # Plans that follow from a manifest's, and are read in the place of its long one.
+        (
+            "CREATE TABLE shapes (manifest TEXT NOT NULL, kind TEXT NOT NULL, plan BLOB NOT NULL,"
+            " PRIMARY KEY (manifest, kind))"
+        ),
+        # A row comes and goes together with the directory `images/<manifest>`.
+        create(
+            "images",
+            {"manifest": str, "kind": str, "size": int, "made": float, "used": float},
+            pk="manifest",
+            not_null={"kind", "size", "made", "used"},
+        ),
+        # Roots: what shall be ready for environments to come.
+        create(
+            "prewarmed",
+            {"manifest": str, "spares": int, "mode": str, "source": str, "used": float},
+            pk="manifest",
+            not_null={"spares", "mode", "source", "used"},
+        ),
+        # By source and by what compiled it; `pyc` is empty for a source that does not compile. Owns nothing: what
+        # counts bytecode is the manifest that has it, and a row whose `pyc` is gone says nothing.
+        (
+            "CREATE TABLE bytecode (source BLOB NOT NULL, tag TEXT NOT NULL, pyc BLOB NOT NULL,"
+            " PRIMARY KEY (source, tag)) WITHOUT ROWID"
+        ),
     ]
 
 
