@@ -16,7 +16,7 @@ from wheelstore.materialize.environment import DIRECTORY, LEFTOVERS, LOCK, WHOLE
 from wheelstore.materialize.link import Linker
 from wheelstore.materialize.plan import links_among
 from wheelstore.materialize.removal import remove_files, remove_hollow, unlink
-from wheelstore.materialize.tree import RECORD, write_file
+from wheelstore.materialize.tree import is_program, write_file
 from wheelstore.store.claims import Claims
 
 TYPE_CHECKING = False
@@ -127,15 +127,10 @@ def _make_parents(new: str, targets: Iterable[str]) -> None:
 
 
 def _make_files(tree: Tree, new: str, plan: Plan, work: Work, *, blobs: str, mode: Mode, site: str) -> None:
-    written = work.written
     links = sorted(work.links.items())
     Linker(blobs, new, mode).run([source for _, source in links], [target for target, _ in links])
-    records = [record for record in plan.records if record.target in written]
-    needed = {target for record in records for target in record.scripts}
-    scripts = [script for script in plan.scripts if script.target in written or script.target in needed]
-    for target, content in tree.written_files(scripts, records, site):
-        if target in written:
-            write_file(f"{new}/{target}", content, executable=not target.endswith(RECORD))
+    for target, content in tree.written_files(plan, site, among=work.written):
+        write_file(f"{new}/{target}", content, executable=is_program(target))
 
 
 def _forget_marks(root: str) -> None:

@@ -15,7 +15,7 @@ from wheelstore.materialize.link import BlobUnusable
 from wheelstore.materialize.plan import Plan
 from wheelstore.materialize.removal import remove_bytecode
 from wheelstore.materialize.sync import Outcome, Work
-from wheelstore.materialize.tree import RECORD, Tree
+from wheelstore.materialize.tree import Tree, is_program
 from wheelstore.store.audit import digest_of
 from wheelstore.store.blobs import blob_key
 
@@ -96,14 +96,11 @@ def heal(root: str, plan: Plan, bad: Mapping[str, bytes], *, manifest: str, blob
 
 def _bad_texts(tree: Tree, plan: Plan, targets: set[str]) -> set[str]:
     """Those of the scripts and RECORDs `targets` that are not what they should be."""
-    records = [record for record in plan.records if record.target in targets]
-    needed = targets.union(*(record.scripts for record in records))
-    scripts = [script for script in plan.scripts if script.target in needed]
     try:
         return {
             target
-            for target, content in tree.written_files(scripts, records, _site(plan))
-            if target in targets and not holds(f"{tree.root}/{target}", content, executable=not target.endswith(RECORD))
+            for target, content in tree.written_files(plan, _site(plan), among=targets)
+            if not holds(f"{tree.root}/{target}", content, executable=is_program(target))
         }
     except BlobUnusable:
         return set()

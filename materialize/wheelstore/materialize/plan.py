@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _MAGIC = "wheelstore-plan-2"
+_MAGIC_WITH_LIFTS = "wheelstore-plan-3"  # one section more
 _STEPS = (1 << 16, 1 << 10)  # characters that are counted through at a time
 
 
@@ -58,6 +59,19 @@ class Record(NamedTuple):
     scripts: tuple[str, ...]
 
 
+class Lift(NamedTuple):
+    """A ``.pth`` (or PEP 829 ``.start``) file that lets a layered environment see `site` in the image `image`.
+
+    Without a `source`, the one that adds the directory itself; else what the image has there as the blob `source`,
+    which is not processed where it is.
+    """
+
+    target: str
+    source: str
+    site: str
+    image: str
+
+
 class Distribution(NamedTuple):
     """One installed distribution: normalized name, version, and its dist-info directory in the environment."""
 
@@ -77,7 +91,7 @@ class Plan:
     takes a look at a few of their lines.
     """
 
-    __slots__ = ("_lists", "_texts", "distributions", "records", "scripts")
+    __slots__ = ("_lists", "_texts", "distributions", "lifts", "records", "scripts")
 
     def __init__(
         self,
@@ -85,11 +99,15 @@ class Plan:
         scripts: list[Script],
         records: list[Record],
         distributions: list[Distribution],
+        lifts: list[Lift] | None = None,
     ) -> None:
-        """`texts` are `directories`, `counts`, `targets` and `sources`, an item a line."""
+        """`texts` are `directories`, `counts`, `targets` and `sources`, an item a line.
+
+        With `lifts`, the `distributions` are not in the environment itself, but in the image that these lead to.
+        """
         self._texts = texts
         self._lists: dict[int, list[str]] = {}
-        self.scripts, self.records, self.distributions = scripts, records, distributions
+        self.scripts, self.records, self.distributions, self.lifts = scripts, records, distributions, lifts or []
 
     def _list(self, number: int) -> list[str]:
         if number not in self._lists:
@@ -123,7 +141,7 @@ class Plan:
         return self._texts
 
     def _content(self) -> tuple[object, ...]:
-        return self._texts, self.scripts, self.records, self.distributions
+        return self._texts, self.scripts, self.records, self.distributions, self.lifts
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Plan) and self._content() == other._content()
@@ -135,12 +153,14 @@ class Plan:
         return dict(zip(self.targets, self.sources, strict=True)) | self.generated()
 
     def generated(self) -> dict[str, str]:
-        """The part of `items` that is no links: scripts, and the RECORDs that list them."""
+        """The part of `items` that is no links: scripts, the RECORDs that list them, and what leads to an image."""
         items: dict[str, str] = {}
         for script in self.scripts:
             items[script.target] = "script\t" + "\t".join(map(str, script[1:]))
         for record in self.records:
             items[record.target] = f"record\t{record.source}\t" + "\t".join(record.scripts)
+        for lift in self.lifts:
+            items[lift.target] = "lift\t" + "\t".join(lift[1:])
         return items
 
 
@@ -151,16 +171,18 @@ def make_plan(
     distributions: Iterable[Distribution],
     *,
     directories: Iterable[str] = (),
+    lifts: Iterable[Lift] = (),
 ) -> Plan:
     """Order everything; add the parents of every file, and the further `directories`."""
-    ordered_scripts, ordered_records = sorted(scripts), sorted(records)
+    ordered_scripts, ordered_records, ordered_lifts = sorted(scripts), sorted(records), sorted(lifts)
     by_directory: dict[str, list[Link]] = {}
     for link in links:
         by_directory.setdefault(link.target.rpartition("/")[0], []).append(link)
     wanted: set[str] = set()
-    parents = [item.target.rpartition("/")[0] for item in ordered_scripts] + [
-        item.target.rpartition("/")[0] for item in ordered_records
-    ]
+    written = [script.target for script in ordered_scripts]
+    written += [record.target for record in ordered_records]
+    written += [lift.target for lift in ordered_lifts]
+    parents = [target.rpartition("/")[0] for target in written]
     for directory in (*by_directory, *parents, *directories):
         while directory and directory not in wanted:
             wanted.add(directory)
@@ -174,21 +196,24 @@ def make_plan(
         [link.source for run in runs for link in run],
     )
     directories_text, counts, targets, sources = ("".join(f"{item}\n" for item in items) for items in lists)
-    return Plan((directories_text, counts, targets, sources), ordered_scripts, ordered_records, sorted(distributions))
+    texts = directories_text, counts, targets, sources
+    return Plan(texts, ordered_scripts, ordered_records, sorted(distributions), ordered_lifts)
 
 
 def pack(plan: Plan) -> bytes:
     """The plan as text: a header with the length of each section in characters, then a line an item.
 
-    The fields of scripts, records and distributions are separated by tabs.
+    The fields of scripts, records, distributions and lifts are separated by tabs.
     """
-    small = (
+    small: tuple[list[str], ...] = (
         ["\t".join((*script[:4], "gui" if script.gui else "")) for script in plan.scripts],
         ["\t".join((record.target, record.source, *record.scripts)) for record in plan.records],
         ["\t".join(distribution) for distribution in plan.distributions],
     )
+    if plan.lifts:
+        small = (*small, ["\t".join(lift) for lift in plan.lifts])
     sections = (*plan.texts, *("".join(f"{line}\n" for line in lines) for lines in small))
-    header = " ".join((_MAGIC, *(str(len(section)) for section in sections)))
+    header = " ".join((_MAGIC_WITH_LIFTS if plan.lifts else _MAGIC, *(str(len(section)) for section in sections)))
     return "\n".join((header, "".join(sections))).encode()
 
 
@@ -200,7 +225,8 @@ def unpack(packed: bytes) -> Plan:
     """
     header, _, body = packed.decode().partition("\n")
     magic, *lengths = header.split(" ")
-    if magic != _MAGIC or len(lengths) != 7 or sum(map(int, lengths)) != len(body):
+    expected = {_MAGIC: 7, _MAGIC_WITH_LIFTS: 8}.get(magic)
+    if len(lengths) != expected or sum(map(int, lengths)) != len(body):
         raise PlanDamaged
     sections = []
     at = 0
@@ -208,12 +234,13 @@ def unpack(packed: bytes) -> Plan:
         sections.append(body[at : at + length])
         at += length
     directories, counts, targets, sources, *small = sections
-    scripts, records, distributions = ([line.split("\t") for line in text.splitlines()] for text in small)
+    scripts, records, distributions, *lifts = ([line.split("\t") for line in text.splitlines()] for text in small)
     return Plan(
         (directories, counts, targets, sources),
         [_script(fields) for fields in scripts],
         [_record(fields) for fields in records],
         [Distribution(*fields) for fields in distributions],
+        [Lift(*fields) for fields in lifts[0]] if lifts else None,
     )
 
 

@@ -6,11 +6,13 @@ import os
 
 from wheelstore.materialize.directories import Directories, belongs_to_venv
 from wheelstore.materialize.plan import changes, links_among
-from wheelstore.materialize.tree import RECORD
+from wheelstore.materialize.tree import is_program
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wheelstore.materialize.installed import Found
     from wheelstore.materialize.plan import Distribution, Plan
     from wheelstore.materialize.tree import Tree
@@ -61,13 +63,15 @@ def compare_disk(
     *,
     sites: tuple[str, ...],
     keep: frozenset[str],
+    elsewhere: Iterable[Distribution] = (),
     blobs: str | None = None,
 ) -> Work:
     """The work for an environment that anyone may have changed: every file of `after` is looked at.
 
     Files that belong to distributions (by their RECORD) or to the plan `before`, and not to `after`, go; other files
     are the user's and stay. Distributions named in `keep` stay unless the plan has them. The venv itself, and what
-    is found by way of a link to another directory, is nobody's to remove. With `blobs`, as for `differing`.
+    is found by way of a link to another directory, is nobody's to remove. `elsewhere` are the distributions that it has
+    in an image. With `blobs`, as for `differing`.
     """
     from wheelstore.materialize.installed import differing, find_distributions
 
@@ -85,7 +89,7 @@ def compare_disk(
     removed = sorted(
         path for path in owned if directories.canonical(path) not in stay and _goes(tree, path, directories)
     )
-    was, will_be = {item.distribution for item in others}, set(after.distributions)
+    was, will_be = {item.distribution for item in others}.union(elsewhere), set(after.distributions)
     outcome = Outcome(
         added=tuple(sorted(will_be - was)),
         removed=tuple(sorted(was - will_be)),
@@ -96,14 +100,14 @@ def compare_disk(
 
 
 def _generated(tree: Tree, plan: Plan, site: str, directories: Directories) -> set[str]:
-    """Which scripts and RECORDs of `plan` are missing or not what they should be."""
+    """Which files that name a path, by `plan`, are missing or not what they should be."""
     from wheelstore.materialize.installed import holds
 
     return {
         target
-        for target, content in tree.written_files(plan.scripts, plan.records, site)
+        for target, content in tree.written_files(plan, site)
         if not directories.own(target.rpartition("/")[0])
-        or not holds(f"{tree.root}/{target}", content, executable=not target.endswith(RECORD))
+        or not holds(f"{tree.root}/{target}", content, executable=is_program(target))
     }
 
 

@@ -13,28 +13,35 @@ from itertools import accumulate
 from wheelstore.materialize.link import Linker, read_blob
 from wheelstore.materialize.record import finish_record
 from wheelstore.materialize.scripts import entry_point, rewrite, shebang
+from wheelstore.materialize.shapes import lift_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterator
 
     from wheelstore.materialize.link import Mode
-    from wheelstore.materialize.plan import Plan, Record, Script
+    from wheelstore.materialize.plan import Lift, Plan, Script
 
-RECORD = ".dist-info/RECORD"
-"""How the targets of RECORDs end; the other files that are written here are programs."""
+_PLAIN = (".dist-info/RECORD", ".pth", ".start")
 
 _WORTH_A_FORK = 2000  # links
+
+
+def is_program(target: str) -> bool:
+    """Whether a file that is written rather than linked is to be executable: all are but RECORDs and lifts."""
+    return not target.endswith(_PLAIN)
 
 
 class Tree:
     """An environment's files under `root`, which will be (or already is) the environment `final`.
 
-    `python` is the absolute path of the environment's interpreter as scripts are to name it.
+    `python` is the absolute path of the environment's interpreter as scripts are to name it, `images` the directory
+    of the images that a plan's lifts lead to.
     """
 
-    def __init__(self, *, root: str, final: str, blobs: str, mode: Mode, python: str) -> None:
+    def __init__(self, *, root: str, final: str, blobs: str, mode: Mode, python: str, images: str = "") -> None:
         self.root, self.final, self._blobs, self._mode, self._python = root, final, blobs, mode, python
+        self._images = images
 
     def create(self, plan: Plan, site: str, *, processes: int) -> None:
         """Make everything that `plan` names; `root` exists and holds none of it but perhaps directories.
@@ -54,21 +61,47 @@ class Tree:
             self._create_halves(plan)
         else:
             self._create_run(plan, 0, len(plan.directories), 0, len(plan.targets))
-        for target, content in self.written_files(plan.scripts, plan.records, site):
-            write_file(f"{self.root}/{target}", content, executable=not target.endswith(RECORD))
+        for target, content in self.written_files(plan, site):
+            write_file(f"{self.root}/{target}", content, executable=is_program(target))
 
-    def written_files(
-        self, scripts: Iterable[Script], records: Iterable[Record], site: str
-    ) -> Iterator[tuple[str, bytes]]:
-        """The content of the files that name the environment's path: every script, then every RECORD."""
+    def finish(self, shell: Plan, site: str) -> None:
+        """Make a tree that has all links, from a snapshot or a spare, the environment: `shell` is what it lacks.
+
+        Raises:
+            BlobUnusable, OSError: as for `create`.
+        """
+        for directory in shell.directories[1:]:
+            _make_directory(f"{self.root}/{directory}")
+        for target, content in self.written_files(shell, site):
+            path = f"{self.root}/{target}"
+            if os.path.lexists(path):
+                os.unlink(path)
+            write_file(path, content, executable=is_program(target))
+
+    def written_files(self, plan: Plan, site: str, among: Container[str] | None = None) -> Iterator[tuple[str, bytes]]:
+        """The content of the files (or of those `among` them) that name a path: scripts, then RECORDs, then lifts."""
+        records = [record for record in plan.records if among is None or record.target in among]
+        needed = {target for record in records for target in record.scripts}
         made: dict[str, bytes] = {}
-        for script in scripts:
-            made[script.target] = content = self._script(script)
-            yield script.target, content
+        for script in plan.scripts:
+            wanted = among is None or script.target in among
+            if wanted or script.target in needed:
+                made[script.target] = content = self._script(script)
+                if wanted:
+                    yield script.target, content
         for record in records:
             head = read_blob(self._blobs, record.source, record.target)
             own = {target: made[target] for target in record.scripts if target in made}
             yield record.target, finish_record(head, own, site)
+        for lift in plan.lifts:
+            if among is None or lift.target in among:
+                yield lift.target, self._lift(lift)
+
+    def _lift(self, lift: Lift) -> bytes:
+        text = read_blob(self._blobs, lift.source, lift.target) if lift.source else None
+        if lift.target.endswith(".start"):  # names of functions, no paths
+            return text or b""
+        return lift_text(text, f"{self._images}/{lift.image}/{lift.site}")
 
     def _script(self, script: Script) -> bytes:
         if not script.source:

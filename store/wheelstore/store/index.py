@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 
 from wheelstore.store.database import IndexUnusable
-from wheelstore.store.index_roots import EnvironmentRow, Generation, RootsIndex
+from wheelstore.store.index_images import ImageRow, ImagesIndex, PrewarmedRow
+from wheelstore.store.index_roots import EnvironmentRow, Generation
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -25,9 +26,11 @@ __all__ = [
     "Answer",
     "EnvironmentRow",
     "Generation",
+    "ImageRow",
     "Index",
     "IndexUnusable",
     "ListedWheel",
+    "PrewarmedRow",
     "WheelRow",
     "open_index",
 ]
@@ -69,7 +72,7 @@ class Answer(NamedTuple):
     inputs: str
 
 
-class Index(RootsIndex):
+class Index(ImagesIndex):
     """An open index. Not for several threads; each process opens its own."""
 
     __slots__ = ()
@@ -199,6 +202,7 @@ class Index(RootsIndex):
             "INSERT OR IGNORE INTO manifest_wheels (manifest, wheel) SELECT ?, id FROM wheels WHERE sha256 = ?",
             [(digest, sha256) for sha256 in wheels],
         )
+        execute("DELETE FROM shapes WHERE manifest = ?", (digest,))
         self.use_manifest(digest, now=now)
 
     def use_manifest(self, digest: str, *, now: float) -> None:

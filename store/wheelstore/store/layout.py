@@ -107,6 +107,16 @@ class Store(NamedTuple):
         return f"{self.root}/resolve.sqlite3"
 
     @property
+    def images(self) -> str:
+        """The directory of images, each named by its manifest."""
+        return f"{self.root}/images"
+
+    @property
+    def spares(self) -> str:
+        """The directory of spares: trees that become environments, in a directory for each manifest."""
+        return f"{self.root}/spares"
+
+    @property
     def tmp(self) -> str:
         """Unfinished things, on the blobs' filesystem so that publishing is a rename."""
         return f"{self.root}/tmp"
@@ -206,7 +216,7 @@ def _fill(root: str) -> None:
         os.umask(mask)
 
 
-_DIRECTORIES = ("blobs", "images", "locks", "tmp", "tokens", "trash", "wheels")
+_DIRECTORIES = ("blobs", "images", "locks", "spares", "tmp", "tokens", "trash", "wheels")
 _OWN_NAMES = frozenset({*_DIRECTORIES, "CACHEDIR", "format"})
 
 

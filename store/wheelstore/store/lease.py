@@ -98,6 +98,24 @@ class Lease:
                 self.hold(manifest)
         return plan
 
+    def shape(self, manifest: str, kind: str, *, with_image: bool) -> bytes | None:
+        """Protect a manifest and its image; its packed plan of the `kind`.
+
+        None if that is not there, or the image is not that is wanted with it.
+        """
+        if not self._store.writable:
+            return self._shape(manifest, kind, with_image=with_image)
+        with self._index.writing():
+            plan = self._shape(manifest, kind, with_image=with_image)
+            if plan is not None:
+                self.hold(manifest)
+        return plan
+
+    def _shape(self, manifest: str, kind: str, *, with_image: bool) -> bytes | None:
+        if with_image and (self._index.image(manifest) is None or not is_there(self._store, manifest)):
+            return None
+        return self._index.shape(manifest, kind)
+
     def hold(self, manifest: str) -> None:
         """Protect a manifest that was made just now; inside `writing`."""
         self._index.lease_manifest(self.id, manifest, now=self._now)
@@ -112,6 +130,11 @@ class Lease:
             self._index.lease_wheels(self.id, wanted, now=self._now)
             self._written = True
             return self._index.wheels(wanted)
+
+
+def is_there(store: Store, manifest: str) -> bool:
+    """Whether an image that the index knows is there: somebody may have removed it."""
+    return os.path.isdir(f"{store.images}/{manifest}")
 
 
 def is_alive(store: Store, identifier: str, *, tidy: bool = True) -> bool:
