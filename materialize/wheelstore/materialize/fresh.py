@@ -6,7 +6,13 @@ import errno
 import os
 import sys
 
+from wheelstore.store.claims import claim_directory
 from wheelstore.store.errors import StoreError
+from wheelstore.store.tokens import IN_ENVIRONMENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ENDING = ".tmp"
 _OCCUPIED = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
@@ -27,22 +33,48 @@ class TargetUnwritable(StoreError):
         return f"cannot make the environment {self.path}: {self.reason}"
 
 
+class Replaced:
+    """What gave way to an environment: nobody needs it. Nobody else removes it while `claim` is open (-1: none)."""
+
+    __slots__ = ("claim", "path")
+
+    def __init__(self, path: str, claim: int) -> None:
+        self.path, self.claim = path, claim
+
+    def remove(self) -> None:
+        """Remove it. What cannot be removed, as it is not ours, stays; nothing depends on it."""
+        try:
+            remove_tree(self.path)
+        except OSError:
+            return
+
+    def leave(self) -> None:
+        """Give up the claim: it is removed, or somebody else does that."""
+        if self.claim >= 0:
+            os.close(self.claim)
+            self.claim = -1
+
+
 class FreshEnvironment:
     """A context in which `directory` may be filled; `publish` renames it to `path`, which is absolute.
 
     Left without `publish`, by whatever exception, it removes what was built. What a killed process had begun for the
-    same `path` is removed, too.
+    same `path` is removed, too. `begin` makes the directory, which need not be empty then.
 
     Raises:
         TargetUnwritable: the directory beside `path` cannot be made.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, begin: Callable[[str], None] = os.mkdir) -> None:
         self.path = os.path.normpath(path)
+        self._begin_at = begin
         self._parent, name = os.path.split(self.path)
         self._prefix = f".{name.encode()[:100].decode(errors='ignore')}."
-        self.directory = os.path.join(self._parent, f"{self._prefix}{os.getpid()}-{os.urandom(4).hex()}{_ENDING}")
+        self.directory = self._beside()
         self._claim = -1
+
+    def _beside(self) -> str:
+        return os.path.join(self._parent, f"{self._prefix}{os.getpid()}-{os.urandom(4).hex()}{_ENDING}")
 
     def __enter__(self) -> FreshEnvironment:
         try:
@@ -67,15 +99,17 @@ class FreshEnvironment:
 
     def _make(self) -> None:
         try:
-            os.mkdir(self.directory)
+            self._begin_at(self.directory)
         except FileNotFoundError:
-            os.makedirs(self.directory)
+            os.makedirs(self._parent, exist_ok=True)
+            self._begin_at(self.directory)
         self._claim = _claimed(self.directory)
 
-    def publish(self, *, replace: bool, trash: str) -> None:
-        """Put the new environment in its place; what `replace` lets it replace is removed then.
+    def publish(self, *, replace: bool, trash: str) -> Replaced | None:
+        """Put the new environment in its place; what `replace` lets it replace is to be removed by the caller.
 
-        If the two cannot change places in one step, the old one goes to `trash` or beside first.
+        That is in the directory `trash` then, or, where it cannot be moved there, beside under a name that the next
+        process here recognises (`remove_abandoned`). If the two cannot change places in one step, it goes first.
 
         Raises:
             TargetUnwritable: something is in the way that `replace` does not cover; it is as it was.
@@ -88,27 +122,33 @@ class FreshEnvironment:
                     raise
                 if not replace:
                     raise TargetUnwritable(self.path, "something else was put there meanwhile") from None
-                if not _exchange(self.directory, self.path):
-                    self._supplant(trash)
+                return self._replace(trash)
         except OSError as error:
             raise TargetUnwritable(self.path, error.strerror or str(error)) from None
+        return None
 
-    def _supplant(self, trash: str) -> None:
-        """Move away what is at `path` and take its place; or, if that fails, move it back."""
-        name = os.path.basename(self.directory).removesuffix(_ENDING)
-        old = os.path.join(self._parent, f"{name}-old{_ENDING}")
+    def _replace(self, trash: str) -> Replaced:
+        old, claim = self.directory, _claimed(self.path)
         try:
-            try:
-                os.rename(self.path, f"{trash}/{name[1:]}")
-                old = f"{trash}/{name[1:]}"
-            except OSError:
-                os.rename(self.path, old)
+            if not _exchange(self.directory, self.path):
+                old = self._supplant()
+            return Replaced(_discarded(old, trash), claim)
+        except BaseException:
+            if claim >= 0:
+                os.close(claim)
+            raise
+
+    def _supplant(self) -> str:
+        """Move away what is at `path` and take its place; or, if that fails, move it back. Where it is then."""
+        old = self._beside()
+        try:
+            os.rename(self.path, old)
             os.rename(self.directory, self.path)
         except BaseException:
             if os.path.lexists(old) and not os.path.lexists(self.path):
                 os.rename(old, self.path)
             raise
-        remove_tree(old)
+        return old
 
     def remove_abandoned(self) -> None:
         """Remove what others began for the same `path` and nobody claims any more; nothing has to be begun for it."""
@@ -162,20 +202,30 @@ def _open_up(directory: str) -> None:
                 os.chmod(entry.path, 0o600)
 
 
-def _claimed(directory: str) -> int:
-    """A descriptor that claims `directory` until it is closed or the process ends; -1 if that cannot be had."""
-    try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
+def _discarded(old: str, trash: str) -> str:
+    """Move what was replaced to `trash`, if it is a directory on the same filesystem; where it is then.
 
-        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except (ImportError, OSError):
-        return -1
+    Its environment's token counts its links (`tokens`), and what was private beside is to be so in there.
+    """
     try:
-        flock(descriptor, LOCK_EX | LOCK_NB)
+        os.chmod(os.open(old, _DIRECTORY), 0o700)
+        os.unlink(f"{old}/{IN_ENVIRONMENT}")
     except OSError:
-        os.close(descriptor)
+        pass
+    target = os.path.join(trash, os.path.basename(old)[1:])
+    try:
+        os.rename(old, target)
+    except OSError:
+        return old
+    return target
+
+
+def _claimed(directory: str) -> int:
+    """As `claim_directory`; -1 if that cannot be had."""
+    try:
+        return claim_directory(directory)
+    except OSError:
         return -1
-    return descriptor
 
 
 def _exchange(one: str, other: str) -> bool:

@@ -15,7 +15,7 @@ from wheelstore.store.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from wheelstore.materialize.interpreter import Interpreter
 
@@ -139,8 +139,11 @@ def write_venv(
     prompt: str | None = None,
     system_site_packages: bool = False,
     seeded: bool = False,
+    completing: bool = False,
 ) -> None:
     """Make an environment in ``directory`` (new, or empty) that will be renamed to ``final``, an absolute path.
+
+    With ``completing``, it holds what is installed already, which stays where both have something.
 
     ``prompt`` is what shells show, else the environment's own name; ``seeded`` notes that pip comes with it.
 
@@ -158,15 +161,31 @@ def write_venv(
     )
     if not os.path.isdir(directory):
         os.mkdir(directory)
+    make = _unless_there if completing else _make
     for name in plan.directories:
-        os.mkdir(f"{directory}/{name}")
+        make(os.mkdir, f"{directory}/{name}")
     for name, target in plan.links:
-        os.symlink(target, f"{directory}/{name}")
+        make(os.symlink, target, f"{directory}/{name}")
     for name, content in plan.files:
-        with open(f"{directory}/{name}", "xb", buffering=0) as file:
-            file.write(content)
+        make(_write, f"{directory}/{name}", content)
     for name, candidates in plan.copies:
         _copy_first(f"{directory}/{name}", candidates, interpreter.executable)
+
+
+def _make(make: Callable[..., None], *arguments: str | bytes) -> None:
+    make(*arguments)
+
+
+def _unless_there(make: Callable[..., None], *arguments: str | bytes) -> None:
+    try:
+        make(*arguments)
+    except FileExistsError:
+        return
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "xb", buffering=0) as file:
+        file.write(content)
 
 
 def plan_venv(
