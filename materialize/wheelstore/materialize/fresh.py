@@ -72,6 +72,7 @@ class FreshEnvironment:
         self._prefix = f".{name.encode()[:100].decode(errors='ignore')}."
         self.directory = self._beside()
         self._claim = -1
+        self._published = False
 
     def _beside(self) -> str:
         return os.path.join(self._parent, f"{self._prefix}{os.getpid()}-{os.urandom(4).hex()}{_ENDING}")
@@ -108,12 +109,14 @@ class FreshEnvironment:
     def publish(self, *, replace: bool, trash: str) -> Replaced | None:
         """Put the new environment in its place; what `replace` lets it replace is to be removed by the caller.
 
-        That is in the directory `trash` then, or, where it cannot be moved there, beside under a name that the next
-        process here recognises (`remove_abandoned`). If the two cannot change places in one step, it goes first.
+        That is in the directory `trash` then, or, where there is none (empty) or it cannot be moved there, beside under
+        a name that the next process here recognises (`remove_abandoned`). If the two cannot change places in one step,
+        it moves away first.
 
         Raises:
             TargetUnwritable: something is in the way that `replace` does not cover; it is as it was.
         """
+        replaced = None
         try:
             try:
                 os.rename(self.directory, self.path)
@@ -122,17 +125,21 @@ class FreshEnvironment:
                     raise
                 if not replace:
                     raise TargetUnwritable(self.path, "something else was put there meanwhile") from None
-                return self._replace(trash)
+                replaced = self._replace(trash)
         except OSError as error:
             raise TargetUnwritable(self.path, error.strerror or str(error)) from None
-        return None
+        self._published = True
+        return replaced
 
-    def _replace(self, trash: str) -> Replaced:
+    def _replace(self, trash: str) -> Replaced | None:
         old, claim = self.directory, _claimed(self.path)
         try:
             if not _exchange(self.directory, self.path):
                 old = self._supplant()
-            return Replaced(_discarded(old, trash), claim)
+            if os.path.islink(old) or not os.path.isdir(old):
+                os.unlink(old)
+                return None
+            return Replaced(_discarded(old, trash) if trash else old, claim)
         except BaseException:
             if claim >= 0:
                 os.close(claim)
@@ -165,7 +172,7 @@ class FreshEnvironment:
 
     def __exit__(self, *exception: object) -> None:
         try:
-            if os.path.lexists(self.directory):
+            if not self._published and os.path.lexists(self.directory):
                 remove_tree(self.directory)
         except KeyboardInterrupt:
             if os.path.lexists(self.directory):
@@ -203,15 +210,15 @@ def _open_up(directory: str) -> None:
 
 
 def _discarded(old: str, trash: str) -> str:
-    """Move what was replaced to `trash`, if it is a directory on the same filesystem; where it is then.
+    """Move a directory that was replaced into `trash`, if that is on the same filesystem; where it is then.
 
-    Its environment's token counts its links (`tokens`), and what was private beside is to be so in there.
+    Its environment's token counts its links (`tokens`), and nobody may see in there what was private where it was.
     """
     try:
-        os.chmod(os.open(old, _DIRECTORY), 0o700)
+        os.chmod(old, 0o700)
         os.unlink(f"{old}/{IN_ENVIRONMENT}")
     except OSError:
-        pass
+        pass  # it was no environment, or is not ours
     target = os.path.join(trash, os.path.basename(old)[1:])
     try:
         os.rename(old, target)

@@ -64,6 +64,24 @@ def try_claim(path: str, wheel: str) -> int:
     return -1
 
 
+def claim_directory(path: str) -> int:
+    """A descriptor that claims a directory, wherever it is moved, until all processes that have it have closed it.
+
+    Raises:
+        BlockingIOError: another has it.
+        OSError: no directory, or none that can be claimed.
+    """
+    if sys.platform == "win32":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def _holder(descriptor: int, offset: int) -> int:
     """The process that has the byte at `offset` locked (F_GETLK of fcntl(2)); 0 where that is not to be known."""
     if not sys.platform.startswith("linux") or sys.maxsize < 1 << 32:
