@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from wheelstore.cli.afterwards import afterwards
 from wheelstore.cli.registering import Goal, Means, Place, in_place, register
 from wheelstore.materialize.environment import LOCK, marks_hold, may_be_lost, read_state
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
@@ -235,8 +236,13 @@ def build(place: Place, goal: Goal, means: Means, *, options: VenvOptions = DEFA
         except OSError as error:
             raise TargetUnwritable(place.path, _reason(error)) from error
         with _hold_old(place, means):
-            fresh.publish(replace=True, trash=means.store.trash)
-    in_place(place, identifier, means)
+            replaced = fresh.publish(replace=True, trash=means.store.trash if means.store.writable else "")
+    try:
+        in_place(place, identifier, means)
+    finally:
+        if replaced is not None:
+            afterwards(replaced.remove, keep=(replaced.claim,))
+            replaced.leave()
 
 
 def _hold_old(place: Place, means: Means) -> Claims | hold:
