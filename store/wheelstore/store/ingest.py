@@ -92,13 +92,15 @@ def publish(blobs: str, operation: str, wheel: WheelFile) -> set[str]:
     staging = staging_directory(operation, wheel)
     names = os.listdir(staging)
     for name in names:
-        _place(f"{staging}/{name}", f"{blobs}/{name[:2]}/{name[2:]}")
+        place(f"{staging}/{name}", f"{blobs}/{name[:2]}/{name[2:]}")
     os.rmdir(staging)
     return set(names)
 
 
-def _place(staged: str, blob: str) -> None:
+def place(staged: str, blob: str) -> None:
     """Give a staged file its blob's name, unless its equal has it: who links that just then would be told ENOENT.
+
+    Inside `Index.writing`.
 
     link(2) finds an inode by its name and refuses it if meanwhile it has none.
     """
@@ -163,7 +165,7 @@ class Generated:
         for key, data in self._contents.items():
             blob, staged = f"{self._blobs}/{blob_name(key)}", self._staged(key)
             if os.path.exists(staged):
-                _place(staged, blob)
+                place(staged, blob)
             elif not _present(blob, key, len(data)):  # collected meanwhile
                 os.makedirs(self._directory, 0o700, exist_ok=True)
                 write_blob(staged, key, data)
