@@ -11,7 +11,7 @@ import pytest
 from support.mounts import mounted
 from support.yards import AT_ONCE, Yard, sha256_for
 
-from wheelstore.store.claims import Claims
+from wheelstore.store.claims import Claims, claim_directory
 from wheelstore.store.collection import Collection, collect, collect_a_little, rehearse
 from wheelstore.store.index import EnvironmentRow, Index, open_index
 from wheelstore.store.lease import Lease
@@ -371,7 +371,8 @@ def test_unfinished_things_of_nobody_go(yard: Yard) -> None:
 
 def test_what_living_operations_have_in_tmp_stays(yard: Yard) -> None:
     tmp, trash = Path(yard.store.tmp), Path(yard.store.trash)
-    (trash / "environment that may be put back").mkdir()
+    (trash / "environment that somebody removes").mkdir()
+    (trash / "environment that was replaced").mkdir()
     (tmp / "op-lease-1-dead").mkdir()
     (tmp / "somebody's").write_bytes(b"1")
     with (
@@ -379,9 +380,11 @@ def test_what_living_operations_have_in_tmp_stays(yard: Yard) -> None:
         Claims(f"{yard.store.locks}/unrelated", ["a" * 64]),
     ):
         os.mkdir(lease.directory)
-        assert yard.collect().leftovers == 1
+        claim = claim_directory(str(trash / "environment that somebody removes"))
+        assert yard.collect().leftovers == 2
         assert names(yard.store.tmp) == sorted([f"op-{lease.id}", "somebody's"])
-        assert len(names(yard.store.trash)) == 1
+        assert names(yard.store.trash) == ["environment that somebody removes"]
+        os.close(claim)
     assert yard.collect().leftovers == 2
 
 

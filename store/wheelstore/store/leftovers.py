@@ -12,7 +12,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wheelstore.store.claims import try_claim
+from wheelstore.store.btrfs import destroy
+from wheelstore.store.claims import claim_directory, try_claim
 from wheelstore.store.layout import Store
 from wheelstore.store.lease import is_alive, lease_files
 
@@ -56,7 +57,7 @@ def find_leftovers(store: Store) -> Leftovers:
             *(found for name in tmp if (found := _temporary(store, name, live))),
             *(_leftover(f"{store.records}/{name}") for name in records if not live and _RECORD_BEGUN.fullmatch(name)),
         ],
-        trash=[_leftover(f"{store.trash}/{name}") for name in trash if not live or _is_blob(name)],
+        trash=[_leftover(f"{store.trash}/{name}") for name in trash if not _is_being_removed(f"{store.trash}/{name}")],
         locks=[Leftover(f"{store.locks}/{one}", 0, lease=one) for one in sorted(leases.keys() - live)],
         tokens=[name for name in tokens if not live and _links(f"{store.tokens}/{name}") == 1],
         live=live,
@@ -68,8 +69,7 @@ def remove_leftover(store: Store, leftover: Leftover) -> bool:
     if leftover.lease:
         return not is_alive(store, leftover.lease)  # removed while locked, as it may just have been made
     if not leftover.claim:
-        remove(leftover.path)
-        return True
+        return _remove_unclaimed(leftover.path)
     descriptor = try_claim(f"{store.locks}/claims", leftover.claim)
     if descriptor < 0:
         return False
@@ -78,6 +78,48 @@ def remove_leftover(store: Store, leftover: Leftover) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def _remove_unclaimed(path: str) -> bool:
+    """Remove it, unless it is a directory that somebody else is removing already, or that is not ours to empty."""
+    try:
+        claim = _claim_tree(path)
+    except BlockingIOError:
+        return False
+    try:
+        remove(path)
+    except PermissionError:  # an environment may have held somebody else's files
+        if claim < 0:
+            raise
+        return False
+    finally:
+        if claim >= 0:
+            os.close(claim)
+    return True
+
+
+def _is_being_removed(path: str) -> bool:
+    try:
+        claim = _claim_tree(path)
+    except BlockingIOError:
+        return True
+    if claim >= 0:
+        os.close(claim)
+    return False
+
+
+def _claim_tree(path: str) -> int:
+    """The claim on a directory; -1 if there can be none on what is there.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    try:
+        return claim_directory(path)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return -1
 
 
 def remove(path: str) -> None:
@@ -101,10 +143,12 @@ def remove(path: str) -> None:
 def _remove_tree(path: str) -> None:
     from shutil import rmtree
 
+    if destroy(path):
+        return
     os.chmod(path, 0o700)
     for directory, directories, files in os.walk(path):
         for name in directories:
-            if not os.path.islink(f"{directory}/{name}"):
+            if not os.path.islink(f"{directory}/{name}") and not destroy(f"{directory}/{name}"):
                 os.chmod(f"{directory}/{name}", 0o700)
         if os.name == "nt":
             for name in files:
@@ -131,11 +175,6 @@ def _is_claimed(store: Store, sha256: str) -> bool:
     if descriptor >= 0:
         os.close(descriptor)
     return descriptor < 0
-
-
-def _is_blob(name: str) -> bool:
-    """Whether a name in the trash is one that `gc` gave; others are of environments that are being replaced."""
-    return re.fullmatch(r"[0-9a-f]{64}(-x)?", name) is not None
 
 
 def _leftover(path: str, claim: str = "") -> Leftover:
