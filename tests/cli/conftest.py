@@ -48,6 +48,7 @@ def nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bytecode: 
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(bytecode))
     monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.setenv("STORE_DETACH", "0")  # what is there after a command is counted
     monkeypatch.setenv("STORE_DIR", str(tmp_path / "store"))
     monkeypatch.setenv("STORE_PYTHON", facts_of(sys.executable).executable)
 

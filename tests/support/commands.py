@@ -51,7 +51,10 @@ def store_script() -> str:
 
 
 def bare_environment(home: Path, **variables: str) -> dict[str, str]:
-    """Environment variables without any that configure pip, uv, `store` or the network, and with a home of its own."""
+    """Environment variables without any that configure pip, uv, `store` or the network, and with a home of its own.
+
+    When a `store` command ends, it has done everything: what it leaves is counted.
+    """
     home.mkdir(parents=True, exist_ok=True)
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
@@ -63,6 +66,7 @@ def bare_environment(home: Path, **variables: str) -> dict[str, str]:
         "UV_PYTHON_DOWNLOADS": "never",
         "PYTHONDONTWRITEBYTECODE": "1",
         "NO_COLOR": "1",
+        "STORE_DETACH": "0",
         **variables,
     }
 
