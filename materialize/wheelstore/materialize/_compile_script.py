@@ -39,8 +39,7 @@ def compiled(source: bytes, level: int) -> bytes:
     """The marshalled code of a module; nothing if it does not compile."""
     try:
         code = compile(source, FILENAME, "exec", dont_inherit=True, optimize=level)
-        if has_sets(code):
-            # A set of strings is another object if a string was new to the interpreter; now, none is.
+        if tells_new_strings(code):  # now, none is new
             first, code = code, compile(source, FILENAME, "exec", dont_inherit=True, optimize=level)
             del first
         # An interned string that nobody else has is marked otherwise than one that some module has, too (before
@@ -53,10 +52,17 @@ def compiled(source: bytes, level: int) -> bytes:
     return marshalled
 
 
-def has_sets(code: "types.CodeType") -> bool:
-    """Whether there are sets among the constants of `code` and of all functions in it."""
+def tells_new_strings(code: "types.CodeType") -> bool:
+    """Whether marshalling tells strings that were new to the interpreter from others.
+
+    A set of constants is another object if one of its strings was new; and the full name of a class in a class or
+    function is one object with the name of its code (`co_qualname`) if it was new (Python 3.13).
+    """
+    name = getattr(code, "co_qualname", "")
+    if "." in name and name in code.co_consts:
+        return True
     for constant in code.co_consts:
-        if isinstance(constant, frozenset) or (isinstance(constant, CODE) and has_sets(constant)):
+        if isinstance(constant, frozenset) or (isinstance(constant, CODE) and tells_new_strings(constant)):
             return True
     return False
 
