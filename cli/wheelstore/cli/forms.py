@@ -1,0 +1,165 @@
+"""The form that an environment takes: files of its own, a layer before an image, a snapshot of an image, or a spare.
+
+Which one it can be depends on what the store has; how each is filled is for `environments`. On the warm path.
+"""
+
+from __future__ import annotations
+
+import os
+
+from wheelstore.materialize.plan import PlanDamaged, unpack
+from wheelstore.materialize.shapes import LAYER, SHELL
+from wheelstore.store.errors import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wheelstore.cli.registering import Goal, Means, Place
+    from wheelstore.materialize.plan import Plan
+    from wheelstore.store.index import Index
+    from wheelstore.store.layout import Store
+    from wheelstore.store.lease import Lease
+
+LAYERED, SNAPSHOT, SPARE, FILES = "layered", "snapshot", "spare", ""
+"""The forms; an environment of plain files, and one that was a spare, go by their link mode."""
+
+_SPARE_MODES = {"auto": ("hardlink", "clone"), "hardlink": ("hardlink",), "clone": ("clone",)}
+
+
+class ImageMissing(StoreError):
+    """Someone else's store has no image for this, and it is not for us to put one there."""
+
+    hint = "its owner can make one: store prewarm LOCK; or choose another --link-mode"
+
+    def __init__(self, root: str, mode: str) -> None:
+        super().__init__(root, mode)
+        self.root, self.mode = root, mode
+
+    def __str__(self) -> str:
+        return f"the store {self.root}, which is read-only, has no image of this lock for --link-mode {self.mode}"
+
+
+class FormUnavailable(Exception):
+    """There is no spare left, or no snapshot can be made there."""
+
+
+def choose_form(place: Place, wanted: str, manifest: str, *, store: Store, index: Index) -> str:
+    """The form for the environment `manifest` at `place`, where the link mode `wanted` was asked for.
+
+    ``auto`` leaves a layered environment what it is, and takes what is ready for a new one: a spare, or an image that
+    can be snapshot. Layers are only for those who ask, since their files are then the store's.
+    """
+    if wanted == LAYERED or (wanted == "auto" and _is_layered(place)):
+        return LAYERED
+    if place.existing:
+        return FILES
+    if wanted == SNAPSHOT:
+        return SNAPSHOT
+    if not store.writable or wanted not in _SPARE_MODES:
+        return FILES
+    prewarmed = index.prewarmed(manifest)
+    if prewarmed is not None and prewarmed.mode in _SPARE_MODES[wanted] and spares_of(store, manifest):
+        return SPARE
+    if wanted == "auto":
+        image = index.image(manifest)
+        if image is not None and image.kind == "subvolume":
+            return SNAPSHOT
+    return FILES
+
+
+def _is_layered(place: Place) -> bool:
+    return place.existing and place.state is not None and place.state.mode == LAYERED
+
+
+def plan_for(form: str, manifest: str, lease: Lease) -> Plan | None:
+    """The plan that the form takes, protected by the lease; None if it, or the image, is not there."""
+    if form == LAYERED:
+        return unpacked(lease.shape(manifest, LAYER, with_image=True))
+    if form in (SNAPSHOT, SPARE):
+        return unpacked(lease.shape(manifest, SHELL, with_image=form == SNAPSHOT))
+    return unpacked(lease.plan(manifest))
+
+
+def plan_before(place: Place, index: Index) -> Plan | None:
+    """The plan of what the environment at `place` was when its state was written; None if that is not known."""
+    state = place.state
+    if state is None:
+        return None
+    if state.mode == LAYERED:
+        return unpacked(index.shape(state.manifest, LAYER))
+    return unpacked(index.manifest(state.manifest))
+
+
+def unpacked(packed: bytes | None) -> Plan | None:
+    """The plan that the index keeps for a manifest; None if there is none, or none that this version can read."""
+    try:
+        return unpack(packed) if packed else None
+    except PlanDamaged:
+        return None
+
+
+def formed(goal: Goal, means: Means, wanted: str) -> Goal:
+    """`goal`, whose plan is the long one, with the plan that the form of `means` takes; the image is made if need be.
+
+    Raises:
+        ImageMissing: the store is someone else's, and lacks it.
+        StoreFull: there is no room for it.
+    """
+    if means.form == FILES:
+        return goal
+    plan = plan_for(means.form, goal.manifest, means.lease)
+    if plan is None and means.form in (LAYERED, SNAPSHOT):
+        if not means.store.writable:
+            raise ImageMissing(means.store.root, wanted)
+        from wheelstore.cli.images import ensure_image
+
+        ensure_image(goal, means)
+        plan = plan_for(means.form, goal.manifest, means.lease)
+    if plan is None:
+        means.form = FILES
+        return goal
+    return goal._replace(plan=plan)
+
+
+def beginning(goal: Goal, means: Means) -> Callable[[str], None]:
+    """What makes the directory of a new environment, with what its form has in there already."""
+    if means.form == SNAPSHOT:
+        return lambda path: _snapshot(f"{means.store.images}/{goal.manifest}", path)
+    if means.form == SPARE:
+        return lambda path: _take_spare(means.store, goal.manifest, path)
+    return os.mkdir
+
+
+def _snapshot(image: str, path: str) -> None:
+    from wheelstore.materialize.subvolumes import SnapshotsUnsupported, snapshot_tree
+
+    try:
+        snapshot_tree(image, path)
+    except SnapshotsUnsupported as error:
+        raise FormUnavailable from error
+
+
+def spares_of(store: Store, manifest: str) -> list[str]:
+    """The paths of the spares that are ready."""
+    directory = f"{store.spares}/{manifest}"
+    try:
+        return [f"{directory}/{name}" for name in os.listdir(directory)]
+    except FileNotFoundError:
+        return []
+
+
+def _take_spare(store: Store, manifest: str, path: str) -> None:
+    """Move a spare to `path`: each is somebody's by one rename."""
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        os.makedirs(parent, exist_ok=True)
+    for spare in spares_of(store, manifest):
+        try:
+            os.rename(spare, path)
+        except FileNotFoundError:  # somebody else's by now
+            continue
+        except OSError as error:  # on another filesystem, most of all
+            raise FormUnavailable from error
+        return
+    raise FormUnavailable
