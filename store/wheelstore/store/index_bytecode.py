@@ -10,7 +10,7 @@ finds a manifest that nobody needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from wheelstore.store.filelist import StoredFile, pack
@@ -50,6 +50,12 @@ def find_bytecode(index: Index, sources: Sequence[bytes], tag: str) -> dict[byte
         )
         found.update((source, Pyc(pyc, size or 0)) for source, pyc, size in rows)
     return found
+
+
+def sources_of_bytecode(index: Index, pycs: Collection[bytes]) -> list[CompiledRow]:
+    """What the blobs `pycs` were compiled from."""
+    rows = index.stream("SELECT source, tag, pyc FROM bytecode WHERE pyc != x''")
+    return [CompiledRow(*row) for row in rows if row[2] in pycs]
 
 
 def put_bytecode(index: Index, rows: Iterable[CompiledRow]) -> None:
@@ -108,13 +114,11 @@ class Holder:
     def become(self, digest: str, plan: bytes, wheels: Iterable[str]) -> None:
         """Let the manifest `digest` have all that this one counts; inside `Index.writing`.
 
-        `wheels` are as for `Index.put_manifest`. If somebody has made the manifest meanwhile, it stays as it is.
+        `wheels` are as for `Index.put_manifest`. What the manifest had before, if it was there, is released.
         """
         index = self._index
-        if any(index.stream("SELECT 1 FROM manifests WHERE digest = ?", (digest,))):
-            _run(index, "INSERT INTO released (files) SELECT generated FROM manifests WHERE digest = ?", (self.digest,))
-            _run(index, "DELETE FROM manifests WHERE digest = ?", (self.digest,))
-            return
+        _run(index, "INSERT INTO released (files) SELECT generated FROM manifests WHERE digest = ?", (digest,))
+        _run(index, "DELETE FROM manifests WHERE digest = ?", (digest,))
         _run(index, "UPDATE manifests SET digest = ?, plan = ? WHERE digest = ?", (digest, plan, self.digest))
         index.many(
             "INSERT OR IGNORE INTO manifest_wheels (manifest, wheel) SELECT ?, id FROM wheels WHERE sha256 = ?",
