@@ -92,8 +92,9 @@ def look(path: str, *, clear: bool, spared: Sequence[str] = ()) -> Place:
     try:
         names = os.listdir(path)
         empty = not names
-        if not empty and _REMNANTS.issuperset(names) and (state := read_state(path)) is not None:
-            return Place(path, existing=False, state=state, clear=True)
+        if not empty and (state := read_state(path)) is not None:
+            lost = _REMNANTS.issuperset(names)
+            return Place(path, existing=not clear and not lost, state=state, clear=clear or lost)
     except OSError:
         if not os.path.lexists(path):
             return Place(path, existing=False, state=None)
@@ -321,6 +322,7 @@ def _is_untouched(place: Place) -> bool:
         and state.path == place.path
         and not may_be_lost(state)
         and marks_hold(place.path, state.marks)
+        and os.access(f"{place.path}/pyvenv.cfg", os.R_OK)
     )
 
 
@@ -343,9 +345,15 @@ def _touches_seeds(before: Plan, after: Plan, kept: frozenset[str]) -> bool:
 
 
 def kept_seeds(path: str) -> frozenset[str]:
-    """pip and its like stay in a venv that came with them: one that another tool made, or that `--seed` did."""
-    with open(f"{path}/pyvenv.cfg", encoding="utf-8", errors="replace") as stream:
-        keys = {line.partition("=")[0].strip().lower() for line in stream}
+    """pip and its like stay in a venv that came with them: one that another tool made, or that `--seed` did.
+
+    So they do in one that does not say any more how it came about.
+    """
+    try:
+        with open(f"{path}/pyvenv.cfg", encoding="utf-8", errors="replace") as stream:
+            keys = {line.partition("=")[0].strip().lower() for line in stream}
+    except OSError:
+        keys = set()
     if "wheelstore" in keys and "seed" not in keys:
         return frozenset()
     from wheelstore.materialize.installed import SEEDS

@@ -76,15 +76,26 @@ def choose(request: str | None, place: Place, memory: Memory, environ: Mapping[s
     """
     if not place.existing:
         return find(request, memory, environ)
-    try:
-        present, its_stamp = find(place.path, memory, environ)
-    except StoreError as error:
-        raise BrokenEnvironment(place.path, str(error)) from None
+    present, its_stamp = _present(place, memory, environ)
     if request is not None:
         asked, _ = find(request, memory, environ)
         if asked.identity != present.identity:
             raise OtherInterpreter(place.path, present.version, asked.version)
     return present, its_stamp
+
+
+def _present(place: Place, memory: Memory, environ: Mapping[str, str]) -> tuple[Interpreter, str]:
+    """The interpreter of an existing environment; if that does not say, or has lost the link, the last sync knows."""
+    try:
+        if place.state is None or os.path.exists(f"{place.path}/pyvenv.cfg"):
+            return find(place.path, memory, environ)
+    except StoreError as error:
+        if place.state is None or not os.path.exists(place.state.python):
+            raise BrokenEnvironment(place.path, str(error)) from None
+    try:
+        return find(place.state.python, memory, environ)
+    except StoreError as error:
+        raise BrokenEnvironment(place.path, str(error)) from None
 
 
 def find(request: str | None, memory: Memory, environ: Mapping[str, str]) -> tuple[Interpreter, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from wheelstore.materialize.environment import State, boot_mark, marks_of, write_state
+from wheelstore.materialize.environment import State, boot_mark, marked, marks_of, write_state
 from wheelstore.store.index import EnvironmentRow, Generation, IndexUnusable
 from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, is_elsewhere, make_token, trust_token
 from wheelstore.store.values import NamedTuple
@@ -117,7 +117,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
             if place.existing:
                 _supplant(place, identifier, means)
         trust_token(store, identifier)
-    sites = dict.fromkeys((interpreter.purelib, interpreter.platlib, interpreter.scripts))
+    places = marked((interpreter.purelib, interpreter.platlib), interpreter.scripts)
     write_state(
         directory,
         State(
@@ -134,7 +134,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
             version=interpreter.version,
             inputs=goal.inputs,
             packages=str(len(goal.plan.distributions)),
-            marks=marks_of(directory, tuple(sites)),
+            marks=marks_of(directory, places),
         ),
     )
     return identifier

@@ -65,7 +65,7 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
         and _is_there(state)
         and answer_key(locks, identity=state.identity, require_hashes=request.require_hashes) == state.key
         and marks_hold(request.venv, state.marks)
-        and os.path.exists(f"{request.venv}/pyvenv.cfg")
+        and os.access(f"{request.venv}/pyvenv.cfg", os.R_OK)
         and _is_known(request.store, state)
         and inputs_hold(state.inputs)
         and not may_be_lost(state)
