@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.commands import eventually
+from support.commands import Ran, eventually
 from support.front_door import call_store
 from support.soundness import flaws_of
 from support.universe import Universe
@@ -33,7 +33,7 @@ shutil.rmtree = held
 
 
 class Removal:
-    """The next removal by a `store` command, which is held: `variables` let it be."""
+    """The removal by the next `store` command, which is held."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -41,7 +41,10 @@ class Removal:
         (directory / "sitecustomize.py").write_text(HOOK)
         os.mkfifo(directory / "began")
         os.mkfifo(directory / "gate")
-        self.variables = {"STORE_DETACH": "1", "HELD": str(directory), "PYTHONPATH": str(directory)}
+
+    def after(self, *words: str, cwd: Path | None = None) -> Ran:
+        """Call a `store` command after which something is removed."""
+        return call_store(*words, cwd=cwd, STORE_DETACH="1", HELD=str(self._directory), PYTHONPATH=str(self._directory))
 
     def begun(self) -> int:
         """Wait for it; the process that is at it."""
@@ -83,7 +86,7 @@ def test_the_command_answers_while_the_old_tree_is_still_there(
     words: list[str], synced: Path, removal: Removal, full_store: Path, work: Path, universe: Universe
 ) -> None:
     (synced / "mine").write_text("old")
-    ran = call_store(*words, **removal.variables)  # all that it says is captured, so it has closed everything
+    ran = removal.after(*words)  # all that it says is captured, so it has closed everything
     assert ran.status == 0, ran.stderr
     removal.begun()
     assert not (synced / "mine").exists()
@@ -100,7 +103,7 @@ def test_the_command_answers_while_the_old_tree_is_still_there(
 
 @CLEARS
 def test_a_killed_removal_is_finished_by_gc(words: list[str], synced: Path, removal: Removal, full_store: Path) -> None:
-    assert call_store(*words, **removal.variables).status == 0
+    assert removal.after(*words).status == 0
     os.kill(removal.begun(), signal.SIGKILL)
     assert call_store("gc").status == 0
     assert list((full_store / "trash").iterdir()) == []
@@ -112,7 +115,7 @@ def test_where_the_store_is_on_another_filesystem_it_waits_beside(
 ) -> None:
     assert call_store("venv", "env", cwd=elsewhere).status == 0
     (elsewhere / "env/mine").write_text("old")
-    assert call_store("venv", "env", "--clear", cwd=elsewhere, **removal.variables).status == 0
+    assert removal.after("venv", "env", "--clear", cwd=elsewhere).status == 0
     process = removal.begun()
     assert list((full_store / "trash").iterdir()) == []
     (old,) = elsewhere.glob(".env.*.tmp")
