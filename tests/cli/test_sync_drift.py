@@ -74,6 +74,11 @@ class Others:
             stream.write(text[::-1] + (b"more\n" if grow else b""))
         file.chmod(mode)
 
+    def delete(self, *paths: str) -> None:
+        """Delete files of the environment."""
+        for path in paths:
+            (self.venv / path).unlink()
+
     def replace(self, path: str) -> None:
         """Put another file of the same size and time in the place of one."""
         file = self.site / path
@@ -96,24 +101,18 @@ DRIFTS: dict[str, Drift] = {
         "install", "--offline", others.universe.wheels["alpha==2.0"]
     ),
     "uv pip uninstall": lambda others: others.uv("uninstall", "beta"),
-    "a script is deleted": lambda others: (others.venv / "bin/alpha").unlink(),
-    "the interpreter's link is deleted": lambda others: (others.venv / "bin/python").unlink(),
+    "a script is deleted": lambda others: others.delete("bin/alpha"),
+    "the interpreter's link is deleted": lambda others: others.delete("bin/python"),
     "a RECORD is deleted": lambda others: (others.site / LINKED).unlink(),
     "a RECORD of its own is edited": lambda others: others.edit(WRITTEN, grow=False),
     "a RECORD of its own grows": lambda others: others.edit(WRITTEN, grow=True),
     "a RECORD of its own is replaced": lambda others: others.replace(WRITTEN),
     "a RECORD from the store is edited": lambda others: others.edit(LINKED, grow=False),
     "a RECORD from the store grows": lambda others: others.edit(LINKED, grow=True),
-    "pyvenv.cfg is deleted": lambda others: (others.venv / "pyvenv.cfg").unlink(),
+    "pyvenv.cfg is deleted": lambda others: others.delete("pyvenv.cfg"),
     "pyvenv.cfg is emptied": lambda others: (others.venv / "pyvenv.cfg").write_text(""),
-    "pyvenv.cfg and a script are deleted": lambda others: (
-        (others.venv / "pyvenv.cfg").unlink(),
-        (others.venv / "bin/alpha").unlink(),
-    ),
-    "pyvenv.cfg and the interpreter's link are deleted": lambda others: (
-        (others.venv / "pyvenv.cfg").unlink(),
-        (others.venv / "bin/python").unlink(),
-    ),
+    "pyvenv.cfg and a script are deleted": lambda others: others.delete("pyvenv.cfg", "bin/alpha"),
+    "pyvenv.cfg and the interpreter's link are deleted": lambda others: others.delete("pyvenv.cfg", "bin/python"),
 }
 
 
