@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -76,6 +77,32 @@ class Interleaving(RuleBasedStateMachine):
             generation = len(history) - 1 if back and len(history) > 1 else 0
             self.yard.environment(f"e{number}", *history, synced=self.now, generation=generation)
 
+    @rule(number=ENVIRONMENTS, data=st.data())
+    def sync_a_layer(self, number: int, data: st.DataObject) -> None:
+        """As a sync does it: the image under a lease, which lasts until the environment is registered."""
+        manifests = self._manifests()
+        if manifests:
+            manifest = data.draw(st.sampled_from(manifests))
+            with Lease(self.yard.store, self.yard.index, now=self.now) as lease:
+                assert lease.plan(manifest) is not None
+                self._ensure_image(manifest)
+                if data.draw(st.booleans()):
+                    self.collect_everything()
+                self.yard.environment(f"e{number}", manifest, synced=self.now, mode="layered")
+
+    def _ensure_image(self, manifest: str) -> None:
+        if self.yard.index.image(manifest) is None:
+            left = Path(self.yard.store.images, manifest)
+            if left.exists():  # of a collection that was killed
+                left.rename(Path(self.yard.store.trash, f"image-{len(os.listdir(self.yard.store.trash))}"))
+            self.yard.image(manifest, used=self.now)
+
+    @rule(data=st.data())
+    def make_an_image(self, data: st.DataObject) -> None:
+        manifests = self._manifests()
+        if manifests:
+            self._ensure_image(data.draw(st.sampled_from(manifests)))
+
     @rule(number=ENVIRONMENTS)
     def remove_an_environment(self, number: int) -> None:
         if (self.yard.root / f"e{number}").exists():
@@ -143,6 +170,7 @@ class Interleaving(RuleBasedStateMachine):
                 assert row.manifest in manifests
                 earlier = [one for one in index.generations(row.id) if one.number < row.generation]
                 assert {one.manifest for one in earlier[-1:]} <= manifests
+                assert row.mode != "layered" or row.manifest in self.yard.images()
         for needed in self.leases.values():
             assert needed <= manifests | wheels
         for manifest in manifests:

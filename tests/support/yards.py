@@ -13,10 +13,20 @@ from blake3 import blake3
 from wheelstore.store.blobs import blob_mtime, blob_name
 from wheelstore.store.collection import collect, rehearse
 from wheelstore.store.filelist import StoredFile, pack, unpack
-from wheelstore.store.index import Answer, EnvironmentRow, Generation, Index, WheelRow, open_index
+from wheelstore.store.index import (
+    Answer,
+    EnvironmentRow,
+    Generation,
+    ImageRow,
+    Index,
+    PrewarmedRow,
+    WheelRow,
+    open_index,
+)
 from wheelstore.store.index_releases import pending_references
 from wheelstore.store.layout import Store, open_store
 from wheelstore.store.policy import Freed, Policy
+from wheelstore.store.ready import own_size
 from wheelstore.store.tokens import filesystem_of, make_token
 
 AT_ONCE = Policy(older_than=0.0, grace=0.0)
@@ -75,7 +85,37 @@ class Yard:
             self.index.put_manifest(name, b"content", b"plan", now=used, wheels=sha256s, generated=made)
             self.index.put_answer(f"question {name}", Answer(name, ""))
 
-    def environment(self, name: str, *manifests: str, synced: float = 1.0, generation: int = 0) -> Path:
+    def image(self, manifest: str, *contents: bytes, used: float = 1.0) -> Path:
+        """The image of a manifest, with links to these blobs; its directories are sealed."""
+        image = Path(self.store.images, manifest)
+        beside = image.with_name(f"{manifest}.lease-1-00000000")
+        (beside / "lib").mkdir(parents=True)
+        for content in contents:
+            os.link(self.blob(content), beside / "lib" / content.hex())
+        size = own_size(str(beside))
+        (beside / "lib").chmod(0o555)
+        with self.index.writing():
+            beside.rename(image)
+            self.index.put_image(ImageRow(manifest, "directory", size, used, used))
+        return image
+
+    def spares(self, manifest: str, count: int, *contents: bytes) -> Path:
+        """Spares of a manifest, with links to these blobs; whether they are wanted or not."""
+        directory = Path(self.store.spares, manifest)
+        for number in range(count):
+            (directory / f"{number}" / "lib").mkdir(parents=True)
+            for content in contents:
+                os.link(self.blob(content), directory / f"{number}" / "lib" / content.hex())
+        return directory
+
+    def prewarm(self, manifest: str, *, spares: int = 0, used: float = 1.0) -> None:
+        """Say that a manifest shall be ready."""
+        with self.index.writing():
+            self.index.put_prewarmed(PrewarmedRow(manifest, spares, "hardlink", "lock.txt", used))
+
+    def environment(
+        self, name: str, *manifests: str, synced: float = 1.0, generation: int = 0, mode: str = "hardlink"
+    ) -> Path:
         """An environment that had the manifests in this order, and is at the last (or the one of that number)."""
         path = self.root / name
         (path / ".wheelstore").mkdir(parents=True, exist_ok=True)
@@ -87,7 +127,7 @@ class Yard:
                     id=name,
                     path=str(path),
                     manifest=manifests[number - 1],
-                    mode="hardlink",
+                    mode=mode,
                     python="3.12.1",
                     created=synced,
                     synced=synced,
@@ -129,7 +169,15 @@ class Yard:
         said = {bytes(key): refs for key, refs in self.index.stream("SELECT key, refs FROM blobs")}
         flaws = [f"{blob_name(key)}: {said[key]} references" for key in said if said[key] != counted[key]]
         flaws += [f"{blob_name(key)}: no row" for key in counted if key not in said]
-        return flaws + [f"{blob_name(key)}: no file" for key in said if not self._has_file(key)]
+        flaws += [f"{blob_name(key)}: no file" for key in said if not self._has_file(key)]
+        return flaws + [f"image {row.manifest}: no directory" for row in self.index.images() if not self._is_whole(row)]
+
+    def images(self) -> set[str]:
+        """The images that have a row."""
+        return {row.manifest for row in self.index.images()}
+
+    def _is_whole(self, row: ImageRow) -> bool:
+        return os.path.isdir(f"{self.store.images}/{row.manifest}/lib")
 
     def _has_file(self, key: bytes) -> bool:
         return os.path.exists(f"{self.store.blobs}/{blob_name(key)}")

@@ -14,13 +14,22 @@ from dataclasses import dataclass, field
 from wheelstore.store.claims import Claims, try_claim
 from wheelstore.store.filelist import unpack
 from wheelstore.store.index import Index
+from wheelstore.store.index_bytecode import drop_dead_bytecode
 from wheelstore.store.index_collection import IndexCollection, rehearsal_of
+from wheelstore.store.index_ready import (
+    drop_prewarmed,
+    expired_prewarmed,
+    is_anybodys_image,
+    stale_claims,
+    unused_images,
+)
 from wheelstore.store.index_releases import STEP, Releases
 from wheelstore.store.layout import Store
 from wheelstore.store.lease import is_alive
 from wheelstore.store.leftovers import Leftover, find_leftovers, remove_leftover
 from wheelstore.store.pace import Pace
-from wheelstore.store.policy import Freed, Policy, Watch, unwatched
+from wheelstore.store.policy import PREWARMED, Freed, Policy, Watch, unwatched
+from wheelstore.store.ready import Ready
 from wheelstore.store.records import drop_record
 from wheelstore.store.roots import look
 from wheelstore.store.sweep import Sweep
@@ -90,6 +99,8 @@ class Collection:
     rehearses: bool = False
     watch: Watch = unwatched
     freed: Freed = field(default_factory=Freed)
+    _dropped: list[str] = field(default_factory=list)
+    """Images whose rows are deleted, and whose directories have not moved yet."""
 
     def run(self) -> Freed:
         """Collect.
@@ -99,13 +110,16 @@ class Collection:
         """
         self._sql.prepare()
         self._roots()
+        self._expire()
         self._leftovers()
+        self._ready.spares()
         self._orphans()
         self._rows()
         self._over_size()
         self._release()
         self._sweep.condemned()
         self._records()
+        self._bytecode()
         self._shrink()
         return self.freed
 
@@ -117,6 +131,7 @@ class Collection:
             return
         self._end_dead_leases()
         self._sweep.condemned()
+        self._expire()
         self._leftovers()
         if sql.released_bytes() < _LITTLE_BYTES:
             self._rows()
@@ -136,6 +151,17 @@ class Collection:
             rehearses=self.rehearses,
             watch=self.watch,
             freed=self.freed,
+        )
+
+    @property
+    def _ready(self) -> Ready:
+        return Ready(
+            store=self.store,
+            index=self.index,
+            pace=self.pace,
+            rehearses=self.rehearses,
+            freed=self.freed,
+            dropped=self._dropped,
         )
 
     def _shrink(self) -> None:
@@ -179,6 +205,15 @@ class Collection:
         if self._sql.forget(missing.row, missing.since):
             self.freed.environments.append(missing.row.path)
 
+    def _expire(self) -> None:
+        """Let go what was made ready and not used for long, and what environments that are no more were to become."""
+        index = self.index
+        if self.policy.older_than is not None:
+            cutoff = self.now - max(self.policy.older_than, PREWARMED)
+            expired = expired_prewarmed(index, cutoff)
+            self.pace.each(index, expired, lambda manifest: drop_prewarmed(index, manifest, cutoff=cutoff))
+        self.pace.each(index, stale_claims(index), index.disclaim_layers)
+
     # What lies around
 
     def _leftovers(self) -> None:
@@ -188,11 +223,18 @@ class Collection:
             self._remove_leftover(leftover)
             if self.pace.is_over:
                 return
+        self._strange_images(found.images)
         for name in found.tokens:
             if name not in known:
                 self.freed.leftovers += 1
                 if not self.rehearses:
                     drop_token(self.store, name)
+
+    def _strange_images(self, names: Iterable[str]) -> None:
+        strangers = [name for name in names if not is_anybodys_image(self.index, name)]
+        if strangers:
+            self._sweep.make_durable()
+            self._ready.leftovers(strangers)
 
     def _remove_leftover(self, leftover: Leftover) -> None:
         if self.rehearses or remove_leftover(self.store, leftover):
@@ -222,8 +264,16 @@ class Collection:
         sql, cutoff = self._sql, self.now - self.policy.older_than
         self.watch("Taking out what nobody needs", 0, 0)
         self._drop_pages(sql.old_generations(cutoff), lambda row: self._drop("generation", row, cutoff))
+        self._drop_pages(unused_images(self.index, cutoff), lambda row: self._drop("image", row, cutoff))
+        self._clear_images()
         self._drop_pages(sql.unrooted(cutoff), lambda row: self._drop("manifest", row, cutoff))
         self._drop_pages(sql.unused(cutoff), lambda row: self._drop("wheel", row, cutoff))
+
+    def _clear_images(self) -> None:
+        """Remove the directories of the images that were dropped."""
+        if self._dropped:
+            self._sweep.make_durable()
+            self._ready.clear()
 
     def _drop_pages(
         self, pages: Iterable[Sequence[Sequence[object]]], drop: Callable[[Sequence[object]], object]
@@ -238,6 +288,9 @@ class Collection:
         sql, freed = self._sql, self.freed
         if kind == "generation":
             freed.generations += sql.drop_generation(str(identity[0]), int(str(identity[1])), cutoff=cutoff)
+            return 0
+        if kind == "image":
+            self._ready.drop(str(identity[0]), cutoff=cutoff)
             return 0
         if kind == "manifest":
             freed.manifests += sql.drop_manifest(str(identity[0]), cutoff=cutoff)
@@ -262,13 +315,20 @@ class Collection:
         if self._sql.may_forget(sha256) and not self.rehearses:
             drop_record(self.store, sha256)
 
+    def _bytecode(self) -> None:
+        """Forget what was compiled of modules that are gone, or to blobs that are; if any blob has gone just now."""
+        page: tuple[bytes, str] | None = (b"", "")
+        while page is not None and self.freed.blobs and not (self.rehearses or self.pace.is_over):
+            with self.pace.turn(self.index):
+                page, _ = drop_dead_bytecode(self.index, page)
+
     def _over_size(self) -> None:
         """Let go what was used least recently, until the rest is small enough or in use."""
         if self.policy.max_size is None:
             return
         while not self.pace.is_over:
             self._release()
-            excess = self.index.blob_count()[1] - self.policy.max_size
+            excess = self.index.blob_count()[1] + self.index.images_size() - self.policy.max_size
             if excess <= 0 or not self._evict(excess):
                 return
 
@@ -280,6 +340,7 @@ class Collection:
                 excess -= self._drop(one.kind, one.identity, one.used)
             if excess <= 0 or one.kind != "wheel":
                 break
+        self._clear_images()
         return self.freed.rows > before
 
     def _release(self) -> None:

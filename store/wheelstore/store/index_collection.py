@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from wheelstore.store.index import EnvironmentRow, Index
+from wheelstore.store.index_ready import IDLE, READY
 
 _PAGE = 500
 _RECORD = "record "
@@ -18,6 +19,7 @@ _UNROOTED = (
     "NOT EXISTS (SELECT 1 FROM environments WHERE environments.manifest = manifests.digest)"
     " AND NOT EXISTS (SELECT 1 FROM generations WHERE generations.manifest = manifests.digest)"
     " AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.manifest = manifests.digest)"
+    f" AND {READY}"
 )
 _MANIFEST_USED = "coalesce((SELECT used FROM manifest_uses WHERE manifest = manifests.digest), 0)"
 _UNUSED = (
@@ -33,10 +35,17 @@ _OLD = (
 )
 
 
-class Candidate(NamedTuple):
-    """Something that nobody needs; `kind` is ``generation``, ``manifest`` or ``wheel``, `used` when it last was used.
+_TIMES = (
+    *(("wheel_uses", "used"), ("manifest_uses", "used"), ("images", "used"), ("prewarmed", "used")),
+    *(("generations", "synced"), ("environments", "missing")),
+)
 
-    `identity` is a digest, a wheel's row, or an environment and a number.
+
+class Candidate(NamedTuple):
+    """Something that nobody needs; `used` is when it last was used.
+
+    `kind` is ``generation``, ``image``, ``manifest`` or ``wheel``; `identity` is a manifest's digest, a wheel's row, or
+    an environment and a number.
     """
 
     used: float
@@ -65,17 +74,14 @@ class IndexCollection:
 
     def settle_clock(self, now: float) -> None:
         """Let what was used in the future, by a clock that was wrong, have been used now; inside `writing`."""
-        for table, column in (("wheel_uses", "used"), ("manifest_uses", "used"), ("generations", "synced")):
+        for table, column in _TIMES:
             self._run(f"UPDATE {table} SET {column} = ? WHERE {column} > ?", now, now)
-        self._run("UPDATE environments SET missing = ? WHERE missing > ?", now, now)
 
     def clock_is_settled(self, now: float) -> bool:
         """Whether nothing was used in the future."""
         return not self._run(
-            "SELECT 1 FROM wheel_uses WHERE used > ? UNION ALL SELECT 1 FROM manifest_uses WHERE used > ?"
-            " UNION ALL SELECT 1 FROM generations WHERE synced > ? UNION ALL SELECT 1 FROM environments"
-            " WHERE missing > ? LIMIT 1",
-            *(now,) * 4,
+            " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE {column} > ?" for table, column in _TIMES) + " LIMIT 1",
+            *(now,) * len(_TIMES),
         )
 
     def is_planned(self, row: EnvironmentRow) -> bool:
@@ -148,6 +154,7 @@ class IndexCollection:
         """Some of what may go, the least recently used first."""
         rows = self._run(
             f"SELECT synced AS used, 'generation', environment, number FROM generations WHERE {_OLD}"
+            f" UNION ALL SELECT used, 'image', manifest, NULL FROM images WHERE {IDLE}"
             f" UNION ALL SELECT {_MANIFEST_USED}, 'manifest', digest, NULL FROM manifests WHERE {_UNROOTED}"
             f" UNION ALL SELECT {_WHEEL_USED}, 'wheel', id, NULL FROM wheels WHERE {_UNUSED}"
             f" ORDER BY used LIMIT {_PAGE}"
@@ -179,7 +186,7 @@ class IndexCollection:
             " WHERE wheel IN (SELECT wheel FROM manifest_wheels WHERE manifest = ?)",
             *(digest, digest),
         )
-        for table in ("manifest_uses", "manifest_wheels", "answers"):
+        for table in ("manifest_uses", "manifest_wheels", "answers", "shapes"):
             self._run(f"DELETE FROM {table} WHERE manifest = ?", digest)
         return True
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from wheelstore.store.index_roots import RootsIndex
 from wheelstore.store.values import NamedTuple
 
+_CLAIM = "layer "  # in `memory`: then a manifest, and an environment; see `index_ready.IDLE`
+
 
 class ImageRow(NamedTuple):
     """An image: the directory `images/<manifest>` of the store is there, all of it, exactly while its row is.
@@ -75,6 +77,25 @@ class ImagesIndex(RootsIndex):
     def use_image(self, manifest: str, *, now: float) -> None:
         """Note that an image was used; inside `writing`."""
         self._connection.execute("UPDATE images SET used = ? WHERE manifest = ?", (now, manifest))
+
+    def images_size(self) -> int:
+        """The bytes that all images take up."""
+        return int(self._rows("SELECT coalesce(sum(size), 0) FROM images")[0][0])
+
+    def claim_layer(self, manifest: str, environment: str) -> None:
+        """Keep an image for an environment that is about to become a layer before it; inside `writing`.
+
+        From the moment that such a change is decided, whoever comes next finishes it, so a lease, which ends with its
+        process, is not enough: until the environment is registered as what it has become, both images are kept.
+        """
+        statement = "INSERT OR REPLACE INTO memory (key, value) VALUES (?, x'')"
+        self._connection.execute(statement, (f"{_CLAIM}{manifest} {environment}",))
+
+    def disclaim_layers(self, environment: str) -> None:
+        """Keep nothing for an environment but what its row says; inside `writing`."""
+        statement = "DELETE FROM memory WHERE key > ? AND key < ? AND substr(key, -length(?)) = ?"
+        ending = f" {environment}"
+        self._connection.execute(statement, (_CLAIM, f"{_CLAIM[:-1]}!", ending, ending))
 
     # Spares
 

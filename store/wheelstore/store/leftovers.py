@@ -37,29 +37,35 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What nobody needs any more; `tokens` are names of tokens that no environment has a link to."""
+    """What nobody needs any more; `tokens` are names of tokens that no environment has a link to.
+
+    `images` are the names of all that looks like an image, whether it is one or not: that is for the index to say.
+    """
 
     files: Sequence[Leftover]
     trash: Sequence[Leftover]
     locks: Sequence[Leftover]
     tokens: Sequence[str]
+    images: Sequence[str]
     live: frozenset[str]
 
 
 def find_leftovers(store: Store) -> Leftovers:
     """Look what there is; touches nothing."""
     tmp, trash, tokens = _names(store.tmp), _names(store.trash), _names(store.tokens)
-    records = _names(store.records)
+    records, images = _names(store.records), _names(store.images)
     leases = {identifier: is_alive(store, identifier, tidy=False) for identifier in lease_files(store)}
     live = frozenset(identifier for identifier, alive in leases.items() if alive)
     return Leftovers(
         files=[
             *(found for name in tmp if (found := _temporary(store, name, live))),
             *(_leftover(f"{store.records}/{name}") for name in records if not live and _RECORD_BEGUN.fullmatch(name)),
+            *(_leftover(f"{store.images}/{name}") for name in images if _builder(name) and _builder(name) not in live),
         ],
         trash=[_leftover(f"{store.trash}/{name}") for name in trash if not _is_being_removed(f"{store.trash}/{name}")],
         locks=[Leftover(f"{store.locks}/{one}", 0, lease=one) for one in sorted(leases.keys() - live)],
         tokens=[name for name in tokens if not live and _links(f"{store.tokens}/{name}") == 1],
+        images=[name for name in images if not _builder(name)],
         live=live,
     )
 
@@ -165,6 +171,11 @@ def _temporary(store: Store, name: str, live: frozenset[str]) -> Leftover | None
     if live and not name.startswith(f"{_OPERATION}lease-"):  # it may be any of theirs
         return None
     return _leftover(path)
+
+
+def _builder(name: str) -> str:
+    """The lease of the operation that builds an image beside its place; empty for what has its place."""
+    return name.partition(".")[2]
 
 
 def _is_claimed(store: Store, sha256: str) -> bool:

@@ -56,6 +56,11 @@ class Pace:
         """Whether the time for the whole is used up."""
         return self._end is not None and time.perf_counter() >= self._end
 
+    @property
+    def is_short(self) -> bool:
+        """Whether there is only so much time for the whole."""
+        return self._end is not None
+
     def rest(self, seconds: float) -> None:
         """Let others have the lock."""
         if self._rests:

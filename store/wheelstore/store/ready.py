@@ -1,0 +1,156 @@
+"""Take images and spares out of the store: moved into ``trash/`` under the index's write lock, emptied outside of it.
+
+The order is that of blobs: the deletion of an image's row is on the disk before the directory moves. Between the two
+there is a directory without a row, which nobody uses: who asks the index finds no image, and who makes it anew puts
+this one away (`materialize.image.publish_image`). The other order would leave, after a power cut, a row whose directory
+may be half empty, which nobody could tell without looking at every file.
+
+Whoever only reads the store has no lease in it. What they use is locked: a shared `flock` on the image's directory,
+which keeps it where it is.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from wheelstore.store.btrfs import is_subvolume, set_read_only
+from wheelstore.store.claims import claim_directory
+from wheelstore.store.index import Index
+from wheelstore.store.index_ready import drop_image, is_anybodys_image, wanted_spares
+from wheelstore.store.layout import Store
+from wheelstore.store.leftovers import remove
+from wheelstore.store.pace import Pace
+from wheelstore.store.policy import Freed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What a `Collection` does with images and spares, and adds to what is `freed`.
+
+    `dropped` are the images whose rows it has deleted.
+    """
+
+    store: Store
+    index: Index
+    pace: Pace
+    rehearses: bool
+    freed: Freed
+    dropped: list[str]
+
+    def drop(self, manifest: str, *, cutoff: float) -> None:
+        """Delete an image's row if it may go; inside `Index.writing`. `clear` moves the directory."""
+        if is_in_use(f"{self.store.images}/{manifest}"):
+            return
+        row = drop_image(self.index, manifest, cutoff=cutoff)
+        if row is not None:
+            self.freed.images += 1
+            self.freed.image_bytes += row.size
+            self.dropped.append(manifest)
+
+    def clear(self) -> None:
+        """Remove the directories of the images that were dropped, whose rows' deletion is on the disk."""
+        for name in self.dropped if not self.rehearses else ():
+            self._discard(f"{self.store.images}/{name}", partial(is_anybodys_image, self.index, name))
+        self.dropped.clear()
+
+    def leftovers(self, names: Iterable[str]) -> None:
+        """Remove what is called like an image and is none: of a process that was killed before its row, or after it."""
+        for name in names:
+            path = f"{self.store.images}/{name}"
+            size = 0 if is_anybodys_image(self.index, name) else own_size(path)
+            if self._discard(path, partial(is_anybodys_image, self.index, name)):
+                self.freed.leftovers += 1
+                self.freed.leftover_bytes += size
+            if self.pace.is_over:
+                return
+
+    def spares(self) -> None:
+        """Remove the spares that nobody wants, or that there are too many of."""
+        for manifest in names_in(self.store.spares):
+            directory = f"{self.store.spares}/{manifest}"
+            wanted = wanted_spares(self.index, manifest)
+            for name in names_in(directory)[wanted:]:
+                size = own_size(f"{directory}/{name}")
+                if self._discard(f"{directory}/{name}", partial(self._are_wanted, manifest), claimed=False):
+                    self.freed.spares += 1
+                    self.freed.spare_bytes += size
+            if not (wanted or self.rehearses):
+                with suppress(OSError):  # not empty: somebody has just said that there shall be some
+                    os.rmdir(directory)
+
+    def _are_wanted(self, manifest: str) -> bool:
+        return len(names_in(f"{self.store.spares}/{manifest}")) <= wanted_spares(self.index, manifest)
+
+    def _discard(self, path: str, is_wanted: Callable[[], bool], *, claimed: bool = True) -> bool:
+        """Remove a directory, unless it `is_wanted` or in use; whether it went, or would have.
+
+        With `claimed` false it is one that others take without asking: they have it, or we.
+        """
+        claim = -1
+        if claimed:
+            try:
+                claim = claim_directory(path)
+            except (BlockingIOError, FileNotFoundError):
+                return False
+            except OSError:  # not a directory, or there are no such claims
+                claim = -1
+        try:
+            if self.rehearses:
+                return not is_wanted()
+            with self.pace.turn(self.index):
+                moved = None if is_wanted() else move_to_trash(self.store, path)
+            if moved is not None:
+                self._empty(moved)
+            return moved is not None
+        finally:
+            if claim >= 0:
+                os.close(claim)
+
+    def _empty(self, path: str) -> None:
+        """Remove what is in the trash now; a short collection leaves that to the next."""
+        if not self.pace.is_short:
+            begun = time.perf_counter()
+            remove(path)
+            self.pace.rest(time.perf_counter() - begun)
+
+
+def is_in_use(image: str) -> bool:
+    """Whether somebody has an image locked (or removes it just now)."""
+    try:
+        os.close(claim_directory(image))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def move_to_trash(store: Store, path: str) -> str | None:
+    """Move an image or a spare into the trash; where it is then, None if it was not there. Inside `Index.writing`."""
+    target = f"{store.trash}/{os.path.basename(path)[:16]}-{os.urandom(6).hex()}"
+    os.makedirs(store.trash, 0o755, exist_ok=True)
+    if is_subvolume(path):  # one that is read-only cannot be moved
+        set_read_only(path, read_only=False)
+    try:
+        os.rename(path, target)
+    except FileNotFoundError:
+        return None
+    return target
+
+
+def own_size(path: str) -> int:
+    """What a tree takes up that no blob does: its directories."""
+    return sum(os.lstat(directory).st_size for directory, _, _ in os.walk(path))
+
+
+def names_in(directory: str) -> list[str]:
+    """What is in a directory; nothing in one that is not there."""
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
