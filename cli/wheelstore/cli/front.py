@@ -63,7 +63,7 @@ def _main(arguments: list[str], started: float) -> int:
         sys.stdout.write(f"store {VERSION}\n")
         sys.stdout.flush()
         return 0
-    command = next((word for word in arguments[:4] if word in _QUICK), None)
+    command = next((word for word in arguments[:9] if word in _QUICK), None)
     if command is not None:
         status = _QUICK[command](arguments, started)
         if status is not None:
