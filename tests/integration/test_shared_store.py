@@ -107,7 +107,7 @@ def everything(root: Path) -> dict[str, object]:
 @pytest.mark.parametrize("at_work", [False, True], ids=["resting", "left"])
 def test_readers_sync_and_write_nothing(shared: Path, universe: Universe, python: str, at_work: bool) -> None:
     owner, reader = User(shared, "ci", python=python, uid=0), User(shared, "dev", python=python, uid=NOBODY)
-    ran = owner.run(OWNER)
+    ran = owner.run(f"{OWNER}\nstore add ../other.txt --compile-bytecode")
     assert ran.status == 0, ran
     if at_work:  # from now on there are SQLite's files beside the index
         assert owner.run("store add ../other.txt ../wheels/delta*.whl && store sync ../other.txt").status == 0
@@ -123,6 +123,7 @@ def test_readers_sync_and_write_nothing(shared: Path, universe: Universe, python
         ("store sync ../other.txt --reinstall", " ~ alpha==2.0"),
         ("store sync ../planned-by-nobody.txt", " + delta==1.0"),
         ("store sync ../planned-by-nobody.txt --link-mode hardlink --venv there", " + delta==1.0"),
+        ("store sync ../planned-by-nobody.txt --compile-bytecode --venv compiled", " + delta==1.0"),
         ("store venv empty", "Creating virtual environment"),
         ("store ls && store envs && store why alpha && store du && store path", ""),
     ):
@@ -131,6 +132,8 @@ def test_readers_sync_and_write_nothing(shared: Path, universe: Universe, python
         assert said in ran.stderr, ran
         assert everything(shared / "srv") == before, commands
     assert list(reader.home.glob("*/lib/*/site-packages/delta.py"))
+    bytecode = sorted(path.name.partition(".")[0] for path in reader.home.glob("compiled/**/*.pyc"))
+    assert bytecode == ["__init__", "delta", "new"]  # what the store has: alpha's, and that of every empty module
     check_private(reader.home / "there", shared / "srv", cloned=shared.name in ("btrfs", "xfs"))
 
 

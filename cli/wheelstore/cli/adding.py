@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from wheelstore.cli.answers import asked_bytecode
+from wheelstore.cli.compiling import Bytecode
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.fetching import Ingestion
 from wheelstore.cli.goals import goal_of
@@ -19,6 +21,7 @@ from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.cli.summary import added_line
 from wheelstore.materialize.distribution import Installed, PathConflict
 from wheelstore.materialize.interpreter import Interpreter
+from wheelstore.materialize.manifest import bytecode_levels
 from wheelstore.resolve.selection import Selected
 from wheelstore.store.index import Index, WheelRow, open_index
 from wheelstore.store.layout import Store, open_store
@@ -81,7 +84,11 @@ class _Add:
         interpreter, stamp = find(self.request.python, memory_of(self.store, self.index), self.environ)
         self.console.detail(f"{using(interpreter)}: {interpreter.executable}")
         meaning = locks.meaning(
-            interpreter, environ=self.environ, require_hashes=self.request.require_hashes, console=self.console
+            interpreter,
+            environ=self.environ,
+            require_hashes=self.request.require_hashes,
+            console=self.console,
+            bytecode=asked_bytecode(self.request),
         )
         with open_sources(common, meaning.lock.options, store=self.store, environ=self.environ) as sources:
             selected = select_wheels(meaning, interpreter, sources, index=self.index, console=self.console)
@@ -110,6 +117,9 @@ class _Add:
     def _plan(self, installed: Sequence[Installed], interpreter: Interpreter, stamp: str, meaning: Meaning) -> None:
         """Make what an environment needs beside the wheels, so that even those can sync who may only read the store."""
         if self.store.writable:
+            common = self.request.common
+            shown = common.progress and not common.quiet and not common.json
+            bytecode = Bytecode(bytecode_levels(asked_bytecode(self.request)), self.console, shown)
             with suppress(PathConflict):
                 goal_of(
                     installed,
@@ -120,6 +130,7 @@ class _Add:
                     lease=self.lease,
                     key=meaning.key,
                     inputs=meaning.inputs,
+                    bytecode=bytecode,
                 )
 
 

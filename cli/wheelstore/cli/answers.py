@@ -10,9 +10,14 @@ import os
 
 from blake3 import blake3
 
+from wheelstore.materialize.manifest import bytecode_word
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from wheelstore.cli.request import AddRequest, SyncRequest, VenvRequest
+    from wheelstore.materialize.environment import State
 
 _VERSION = "3"  # of what a key covers and of how a lock is read; changing it forgets every answer
 
@@ -51,12 +56,31 @@ class LockFile:
         )
 
 
-def answer_key(locks: Iterable[LockFile], *, identity: str, require_hashes: bool) -> str:
-    """The digest of everything that decides which wheels `locks` mean."""
-    digest = blake3(f"{_VERSION}\n{identity}\n{require_hashes}".encode())
+def answer_key(locks: Iterable[LockFile], *, identity: str, require_hashes: bool, bytecode: str = "") -> str:
+    """The digest of everything that decides which wheels `locks` mean, and of which `bytecode` there is to be."""
+    option = f"\nbytecode={bytecode}" if bytecode else ""
+    digest = blake3(f"{_VERSION}\n{identity}\n{require_hashes}{option}".encode())
     for lock in locks:
         digest.update(lock.fingerprint)
     return digest.hexdigest()
+
+
+def wanted_bytecode(request: SyncRequest, state: State | None) -> str:
+    """For which optimisation levels an environment is to have bytecode (`manifest.bytecode_word`).
+
+    What it has, unless the request says something else. A layered one cannot make any later, so it has some.
+    """
+    if request.compile_bytecode is False:
+        return ""
+    kept = "" if state is None or request.clear else state.bytecode
+    becomes_layered = request.link_mode == "layered" and (state is None or state.mode != "layered")
+    return asked_bytecode(request) if request.optimize else kept or asked_bytecode(request, unsaid=becomes_layered)
+
+
+def asked_bytecode(request: SyncRequest | VenvRequest | AddRequest, *, unsaid: bool = False) -> str:
+    """For which levels the request itself asks for bytecode; `unsaid` is what it means by not saying anything."""
+    is_asked = unsaid or bool(request.optimize) if request.compile_bytecode is None else request.compile_bytecode
+    return bytecode_word(request.optimize or (0,)) if is_asked else ""
 
 
 def pack_inputs(inputs: Iterable[tuple[str, str]]) -> str:

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from wheelstore.cli.options import common_options, python_option, request_options, started, take_common
+from wheelstore.cli.options import (
+    bytecode_options,
+    common_options,
+    python_option,
+    request_options,
+    started,
+    take_common,
+)
 from wheelstore.cli.request import Common, RollbackRequest, SyncRequest, VenvRequest
 
 
@@ -25,7 +32,7 @@ from wheelstore.cli.request import Common, RollbackRequest, SyncRequest, VenvReq
 )
 @click.option("--require-hashes", is_flag=True, help="Refuse a lock in which any pin has no hash.")
 @click.option("--reinstall", is_flag=True, help="Make every file anew.")
-@click.option("--compile-bytecode", is_flag=True, help="Compile every module now, rather than at its first import.")
+@bytecode_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 @click.option("--clear", is_flag=True, help="Replace whatever is at the environment's path.")
 @common_options
@@ -54,6 +61,7 @@ def sync(context: click.Context, /, locks: tuple[str, ...], venv: str, **options
 @click.option("-c", "--clear", is_flag=True, help="Replace whatever is at PATH.")
 @click.option("--prompt", metavar="TEXT", help="What shells show while it is active; '.' is the directory's name.")
 @click.option("--system-site-packages", is_flag=True, help="Let it see what the Python itself has installed.")
+@bytecode_options
 @common_options
 @click.pass_context
 def venv(context: click.Context, /, path: str, **options: Any) -> None:  # noqa: ANN401

@@ -67,7 +67,13 @@ class LockFiles:
     stdin: bytes | None
 
     def meaning(
-        self, interpreter: Interpreter, *, environ: Mapping[str, str], require_hashes: bool, console: Console
+        self,
+        interpreter: Interpreter,
+        *,
+        environ: Mapping[str, str],
+        require_hashes: bool,
+        console: Console,
+        bytecode: str = "",
     ) -> Meaning:
         """Read them, as one lock.
 
@@ -85,7 +91,7 @@ class LockFiles:
             console.warn(f"{names} pins nothing for Python {interpreter.version}")
         if not self._is_memorable(lock, pins):
             return Meaning(lock, pins, "", "")
-        key = answer_key(self.files, identity=interpreter.identity, require_hashes=require_hashes)
+        key = answer_key(self.files, identity=interpreter.identity, require_hashes=require_hashes, bytecode=bytecode)
         # By path, since inputs stand in the order of reading: what the first lock includes comes before the second.
         named = {os.path.abspath(path) for path in self.paths}
         further = (one for one in lock.inputs if os.path.abspath(one.path) not in named)

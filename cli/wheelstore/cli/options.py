@@ -89,5 +89,25 @@ def request_options(common: CommonWords) -> dict[str, Any]:
     }
 
 
+_LEVELS = ("0", "1", "2")
+
+
+def bytecode_options(function: F) -> F:
+    """Give a command the options that say which bytecode an environment is to have."""
+    function = click.option(
+        "--optimize",
+        type=click.Choice(_LEVELS),
+        multiple=True,
+        callback=lambda _context, _option, levels: tuple(map(int, levels)),
+        help="Compile for this level of optimisation, python -O is 1; may be given more than once.  [default: 0]",
+    )(function)
+    return click.option(
+        "--compile-bytecode/--no-compile-bytecode",
+        default=None,
+        envvar="STORE_COMPILE_BYTECODE",
+        help="Have bytecode for every module, compiled once for all environments; they keep what was last said.",
+    )(function)
+
+
 python_option = click.option("-p", "--python", envvar="STORE_PYTHON", metavar="PY", help="A path, a name or a version.")
 """Which Python an environment is for."""

@@ -45,7 +45,7 @@ class Goal(NamedTuple):
     """What an environment is to become, and the question that this is the answer to.
 
     `source` says for people where it comes from (locks, or a command); `generation` is the number of the one in the
-    environment's history that this is, or 0 for a new one.
+    environment's history that this is, or 0 for a new one; `bytecode` is as in `State`.
     """
 
     manifest: str
@@ -56,6 +56,7 @@ class Goal(NamedTuple):
     stamp: str
     source: str = ""
     generation: int = 0
+    bytecode: str = ""
 
 
 class Means:
@@ -135,6 +136,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
             inputs=goal.inputs,
             packages=str(len(goal.plan.distributions)),
             marks=marks_of(directory, places),
+            bytecode=goal.bytecode,
         ),
     )
     return identifier

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from blake3 import blake3
 
 from wheelstore.cli.affected import environments_with, is_there
+from wheelstore.cli.compiling import compile_again
 from wheelstore.cli.fetching import working_directory
 from wheelstore.cli.goals import scheme_of
 from wheelstore.cli.interpreters import find
@@ -18,7 +19,7 @@ from wheelstore.materialize.distribution import Blobs, Installed, plan_environme
 from wheelstore.materialize.healing import heal, made_from
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.link import BlobUnusable, read_blob
-from wheelstore.materialize.manifest import manifest_identity, manifest_wheels
+from wheelstore.materialize.manifest import manifest_bytecode, manifest_identity, manifest_wheels
 from wheelstore.materialize.plan import Plan
 from wheelstore.store.archive import DEFAULT_LIMITS
 from wheelstore.store.audit import BadBlob, check_blob, confirmed, unlike_their_names
@@ -174,7 +175,11 @@ class Repair:
         def read(key: bytes) -> bytes:
             return read_blob(self.store.blobs, blob_name(key), "a plan")
 
-        plan_environment(installed, scheme_of(self._interpreter(digest, content)), Blobs(read, put))
+        interpreter = self._interpreter(digest, content)
+        plan_environment(installed, scheme_of(interpreter), Blobs(read, put))
+        levels = manifest_bytecode(content)
+        for key, data in compile_again(keys, levels, interpreter, store=self.store, index=self.index):
+            write_blob(f"{staged}/{key.hex()}", key, data)
 
     def _interpreter(self, digest: str, content: bytes) -> Interpreter:
         """The interpreter that a manifest is for.

@@ -24,7 +24,8 @@ class SyncRequest(NamedTuple):
     store: str
     python: str | None = None
     link_mode: str = "auto"
-    compile_bytecode: bool = False
+    compile_bytecode: bool | None = None
+    optimize: tuple[int, ...] = ()
     require_hashes: bool = False
     reinstall: bool = False
     dry_run: bool = False
@@ -96,6 +97,8 @@ class VenvRequest(NamedTuple):
     clear: bool = False
     seed: bool = False
     system_site_packages: bool = False
+    compile_bytecode: bool | None = None
+    optimize: tuple[int, ...] = ()
 
 
 class AddRequest(NamedTuple):
@@ -105,6 +108,8 @@ class AddRequest(NamedTuple):
     common: Common
     python: str | None = None
     require_hashes: bool = False
+    compile_bytecode: bool | None = None
+    optimize: tuple[int, ...] = ()
 
 
 class RollbackRequest(NamedTuple):
@@ -133,16 +138,29 @@ _COMMON_SWITCHES: _Switches = {
     "--no-progress": ("progress", False),
 }
 _COMMON_VALUES: _Values = {"--store": "store", "--index-url": "index_url", "-i": "index_url"}
-_LISTS: _Values = {"--extra-index-url": "extra_index_urls", "--find-links": "find_links", "-f": "find_links"}
+_LISTS: _Values = {
+    "--extra-index-url": "extra_index_urls",
+    "--find-links": "find_links",
+    "-f": "find_links",
+    "--optimize": "optimize",
+}
 _QUIET = {"-q": 1, "--quiet": 1, "-qq": 2}
 _MODES = frozenset({"auto", "clone", "hardlink", "copy"})
 
-_SYNC_SWITCHES: _Switches = {"--require-hashes": ("require_hashes", True)}
+_BYTECODE_SWITCHES: _Switches = {
+    "--compile-bytecode": ("compile_bytecode", True),
+    "--no-compile-bytecode": ("compile_bytecode", False),
+}
+_LEVELS = frozenset({"0", "1", "2"})
+_YES, _NO = frozenset({"1", "true", "t", "yes", "y", "on"}), frozenset({"0", "false", "f", "no", "n", "off"})
+
+_SYNC_SWITCHES: _Switches = {"--require-hashes": ("require_hashes", True)} | _BYTECODE_SWITCHES
 _SYNC_VALUES: _Values = {"--venv": "venv", "--python": "python", "-p": "python", "--link-mode": "link_mode"}
 _VENV_SWITCHES: _Switches = {
     "--clear": ("clear", True),
     "-c": ("clear", True),
     "--seed": ("seed", True),
+    **_BYTECODE_SWITCHES,
     "--system-site-packages": ("system_site_packages", True),
 }
 _VENV_VALUES: _Values = {"--python": "python", "-p": "python", "--prompt": "prompt"}
@@ -155,7 +173,7 @@ def parse_common_sync(arguments: list[str], environ: Mapping[str, str]) -> SyncR
         return None
     options = words.options
     options.setdefault("link_mode", environ.get("STORE_LINK_MODE", "auto"))
-    if options["link_mode"] not in _MODES:
+    if options["link_mode"] not in _MODES or not _settle_bytecode(options, environ):
         return None
     _settle(options, environ)
     options["venv"] = os.path.abspath(str(options.get("venv", ".venv")))
@@ -169,6 +187,8 @@ def parse_common_venv(arguments: list[str], environ: Mapping[str, str]) -> VenvR
     if not words.take(arguments) or len(words.operands) > 1:
         return None
     options = words.options
+    if not _settle_bytecode(options, environ):
+        return None
     _settle(options, environ)
     common = Common(**{name: options.pop(name) for name in Common._fields if name in options})  # type: ignore[arg-type]
     path = os.path.abspath(words.operands[0] if words.operands else ".venv")
@@ -222,6 +242,19 @@ class _Words:
         else:
             self.options[values[name]] = value
         return True
+
+
+def _settle_bytecode(options: dict[str, object], environ: Mapping[str, str]) -> bool:
+    """Read the optimisation levels, and apply what the environment says; false if click had better look at it."""
+    levels: tuple[str, ...] = options.pop("optimize", ())  # type: ignore[assignment]
+    if not _LEVELS.issuperset(levels):
+        return False
+    if levels:
+        options["optimize"] = tuple(map(int, levels))
+    said = environ.get("STORE_COMPILE_BYTECODE", "").strip().lower()
+    if said in _YES or said in _NO:
+        options.setdefault("compile_bytecode", said in _YES)
+    return not said or said in _YES or said in _NO
 
 
 def _settle(options: dict[str, object], environ: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from wheelstore.cli.activating import as_typed
+from wheelstore.cli.compiling import Bytecode
 from wheelstore.cli.console import Console, one_line, write_json
 from wheelstore.cli.environments import VenvOptions, bring, link_mode, look, unpacked
 from wheelstore.cli.goals import goal_of
@@ -19,7 +20,7 @@ from wheelstore.cli.tables import is_store, local
 from wheelstore.cli.warm import Warm
 from wheelstore.materialize.distribution import Installed
 from wheelstore.materialize.interpreter import Interpreter
-from wheelstore.materialize.manifest import manifest_identity, manifest_wheels
+from wheelstore.materialize.manifest import bytecode_word, manifest_bytecode, manifest_identity, manifest_wheels
 from wheelstore.materialize.sync import Outcome
 from wheelstore.materialize.venv import read_venv
 from wheelstore.store.errors import StoreError
@@ -213,6 +214,7 @@ class _Rollback:
             goal = self._plan_anew(content, interpreter, stamp)
         else:
             goal = Goal(generation.manifest, plan, generation.key, generation.inputs, interpreter, stamp)
+            goal = goal._replace(bytecode=bytecode_word(manifest_bytecode(content)))
         return goal._replace(source=generation.source, generation=0 if self._is_copy() else generation.number)
 
     def _is_copy(self) -> bool:
@@ -253,6 +255,7 @@ class _Rollback:
             lease=self._lease,
             key=generation.key,
             inputs=generation.inputs,
+            bytecode=Bytecode(manifest_bytecode(content), Console(quiet=self._request.common.quiet)),
         )
 
 

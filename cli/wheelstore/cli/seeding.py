@@ -10,7 +10,8 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 
-from wheelstore.cli.goals import goal_of
+from wheelstore.cli.compiling import Bytecode
+from wheelstore.cli.goals import NO_BYTECODE, goal_of
 from wheelstore.cli.registering import Goal
 from wheelstore.cli.request import Common
 from wheelstore.materialize.distribution import Installed
@@ -52,6 +53,7 @@ def seeded_goal(
     index: Index,
     lease: Lease,
     environ: Mapping[str, str],
+    bytecode: Bytecode = NO_BYTECODE,
 ) -> Goal:
     """An environment of `interpreter` that holds the seeds, which are brought into the store if need be.
 
@@ -69,7 +71,7 @@ def seeded_goal(
         fetch = _Fetch(interpreter, common, store, index, lease, environ)
         rows |= fetch.run(missing, bundled)
     installed = [Installed(wheel=rows[name]) for name in names]
-    return goal_of(installed, interpreter, stamp, store=store, index=index, lease=lease)
+    return goal_of(installed, interpreter, stamp, store=store, index=index, lease=lease, bytecode=bytecode)
 
 
 def _sha256(path: str) -> str:

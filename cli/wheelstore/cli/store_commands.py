@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from wheelstore.cli.amounts import parse_duration, parse_size
-from wheelstore.cli.options import common_options, python_option, request_options, started, take_common
+from wheelstore.cli.options import (
+    bytecode_options,
+    common_options,
+    python_option,
+    request_options,
+    started,
+    take_common,
+)
 from wheelstore.cli.request import AddRequest, Common, VerifyRequest
 
 
@@ -16,6 +23,7 @@ from wheelstore.cli.request import AddRequest, Common, VerifyRequest
 @click.argument("items", nargs=-1, required=True, metavar="WHEEL|LOCK...")
 @python_option
 @click.option("--require-hashes", is_flag=True, help="Refuse a lock in which any pin has no hash.")
+@bytecode_options
 @common_options
 @click.pass_context
 def add(context: click.Context, /, items: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401

@@ -8,7 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from wheelstore.cli.answers import wanted_bytecode
 from wheelstore.cli.auto_collecting import collect_now_and_then
+from wheelstore.cli.compiling import Bytecode
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.environments import bring, for_reader, kept_seeds, link_mode, look
 from wheelstore.cli.fetching import Ingestion, Vanished
@@ -21,11 +23,10 @@ from wheelstore.cli.selecting import installations, select_wheels
 from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.cli.summary import counted, outcome_json, tell
 from wheelstore.cli.warm import Warm
-from wheelstore.materialize.bytecode import compile_environment
 from wheelstore.materialize.installed import find_distributions
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.materialize.link import BlobUnusable
-from wheelstore.materialize.manifest import manifest_content, manifest_digest
+from wheelstore.materialize.manifest import bytecode_levels, manifest_content, manifest_digest
 from wheelstore.materialize.plan import Distribution, make_plan
 from wheelstore.materialize.sync import Outcome
 from wheelstore.resolve.selection import Selected
@@ -45,8 +46,6 @@ def run_sync(request: SyncRequest, *, started: float, environ: Mapping[str, str]
     with open_index(store.index_path) as index, Lease(store, index, now=time.time()) as lease:
         sync = Sync(request, store, index, lease, console, environ)
         goal, outcome = sync.run()
-    if request.compile_bytecode and not request.dry_run:
-        compile_environment(request.venv, goal.interpreter)
     seconds = time.perf_counter() - started
     packages = len(goal.plan.distributions)
     if request.json:
@@ -78,7 +77,11 @@ class Sync:
         interpreter, stamp = choose(request.python, place, memory_of(self.store, self.index), self.environ)
         self._tell_means(interpreter)
         meaning = locks.meaning(
-            interpreter, environ=self.environ, require_hashes=request.require_hashes, console=self.console
+            interpreter,
+            environ=self.environ,
+            require_hashes=request.require_hashes,
+            console=self.console,
+            bytecode=wanted_bytecode(request, place.state),
         )
         with open_sources(request, meaning.lock.options, store=self.store, environ=self.environ) as sources:
             selected = select_wheels(meaning, interpreter, sources, index=self.index, console=self.console)
@@ -95,7 +98,8 @@ class Sync:
             if not self.store.writable:
                 raise for_reader(unusable) from None
             with open_sources(request, meaning.lock.options, store=self.store, environ=self.environ) as sources:
-                manifest = manifest_digest(manifest_content(installations(selected, rows), interpreter.identity))
+                installed, levels = installations(selected, rows), self._bytecode(place).levels
+                manifest = manifest_digest(manifest_content(installed, interpreter.identity, bytecode=levels))
                 self._mend(unusable, rows, manifest, sources)
         return self._bring(place, selected, rows, interpreter, stamp, meaning)
 
@@ -118,11 +122,17 @@ class Sync:
             lease=self.lease,
             key=meaning.key,
             inputs=meaning.inputs,
+            bytecode=self._bytecode(place),
         )._replace(source=" ".join(self.request.locks))
         mode = link_mode(self.store, self.index, self.lease, self.request.link_mode, self.request.venv)
         self.console.detail(f"Getting files into {self.request.venv} by {mode}")
         means = Means(self.store, self.index, self.lease, mode, time.time(), say=self.console.say)
         return goal, bring(place, goal, means, reinstall=self.request.reinstall)
+
+    def _bytecode(self, place: Place) -> Bytecode:
+        request = self.request
+        levels = bytecode_levels(wanted_bytecode(request, place.state))
+        return Bytecode(levels, self.console, request.progress and not request.quiet and not request.json)
 
     def _mend(self, unusable: BlobUnusable, rows: Sequence[WheelRow], manifest: str, sources: Sources) -> None:
         """Get back what was damaged in the store."""

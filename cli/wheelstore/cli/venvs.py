@@ -6,12 +6,13 @@ import os
 import time
 
 from wheelstore.cli.activating import activation_command, as_typed, shell_of
+from wheelstore.cli.answers import asked_bytecode
 from wheelstore.cli.console import Console
 from wheelstore.cli.environments import VenvOptions, build, for_reader, link_mode, look, unpacked
 from wheelstore.cli.interpreters import find, memory_of, using
 from wheelstore.cli.registering import Goal, Means
 from wheelstore.materialize.link import BlobUnusable
-from wheelstore.materialize.manifest import manifest_content, manifest_digest
+from wheelstore.materialize.manifest import bytecode_levels, manifest_content, manifest_digest
 from wheelstore.materialize.plan import make_plan, pack
 from wheelstore.store.errors import StoreError
 from wheelstore.store.index import open_index
@@ -22,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wheelstore.cli.compiling import Bytecode
     from wheelstore.cli.request import VenvRequest
     from wheelstore.materialize.interpreter import Interpreter
     from wheelstore.store.index import Index
@@ -61,10 +63,17 @@ def run_venv(request: VenvRequest, *, started: float, environ: Mapping[str, str]
             from wheelstore.cli.seeding import seeded_goal
 
             goal = seeded_goal(
-                interpreter, stamp, request.common, store=store, index=index, lease=lease, environ=environ
+                interpreter,
+                stamp,
+                request.common,
+                store=store,
+                index=index,
+                lease=lease,
+                environ=environ,
+                bytecode=_bytecode(request, console),
             )
         else:
-            goal = empty_goal(interpreter, stamp, store=store, index=index, lease=lease)
+            goal = empty_goal(interpreter, stamp, asked_bytecode(request), store=store, index=index, lease=lease)
         options = VenvOptions(_prompt(request), request.system_site_packages, request.seed)
         mode = link_mode(store, index, lease, "auto", place.path)
         goal = goal._replace(source="store venv")
@@ -110,9 +119,17 @@ def _prompt(request: VenvRequest) -> str | None:
     return request.prompt
 
 
-def empty_goal(interpreter: Interpreter, stamp: str, *, store: Store, index: Index, lease: Lease) -> Goal:
-    """An environment in which nothing is installed."""
-    content = manifest_content([], interpreter.identity)
+def _bytecode(request: VenvRequest, console: Console) -> Bytecode:
+    from wheelstore.cli.compiling import Bytecode
+
+    return Bytecode(bytecode_levels(asked_bytecode(request)), console)
+
+
+def empty_goal(
+    interpreter: Interpreter, stamp: str, bytecode: str = "", *, store: Store, index: Index, lease: Lease
+) -> Goal:
+    """An environment in which nothing is installed; what will be shall have `bytecode` (as in `State`)."""
+    content = manifest_content([], interpreter.identity, bytecode=bytecode_levels(bytecode))
     digest = manifest_digest(content)
     plan = unpacked(lease.plan(digest))
     if plan is None:
@@ -121,4 +138,4 @@ def empty_goal(interpreter: Interpreter, stamp: str, *, store: Store, index: Ind
             with index.writing():
                 index.put_manifest(digest, content, pack(plan), now=time.time())
                 lease.hold(digest)
-    return Goal(digest, plan, "", "", interpreter, stamp)
+    return Goal(digest, plan, "", "", interpreter, stamp, bytecode=bytecode)

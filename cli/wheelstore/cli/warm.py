@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from wheelstore.cli.answers import LockFile, answer_key, inputs_hold
+from wheelstore.cli.answers import LockFile, answer_key, inputs_hold, wanted_bytecode
 from wheelstore.materialize.environment import is_being_changed, marks_hold, may_be_lost, read_state, settle
 from wheelstore.materialize.interpreter import InterpreterFailed, stamp
 from wheelstore.store.tokens import is_trusted
@@ -39,7 +39,7 @@ def sync_warm(request: SyncRequest, environ: Mapping[str, str]) -> Warm | None:
     Raises:
         StoreError: as the full sync would.
     """
-    if request.reinstall or request.dry_run or request.clear or request.compile_bytecode or request.json:
+    if request.reinstall or request.dry_run or request.clear or request.json:
         return None
     try:
         locks = [LockFile(path) for path in request.locks]
@@ -63,7 +63,7 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
         and (request.link_mode in ("auto", state.mode))
         and _is_python(request.python, state)
         and _is_there(state)
-        and answer_key(locks, identity=state.identity, require_hashes=request.require_hashes) == state.key
+        and _key(request, locks, state.identity, wanted_bytecode(request, state)) == state.key
         and marks_hold(request.venv, state.marks)
         and os.access(f"{request.venv}/pyvenv.cfg", os.R_OK)
         and _is_known(request.store, state)
@@ -71,6 +71,10 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
         and not may_be_lost(state)
         and not is_being_changed(request.venv)
     )
+
+
+def _key(request: SyncRequest, locks: list[LockFile], identity: str, bytecode: str) -> str:
+    return answer_key(locks, identity=identity, require_hashes=request.require_hashes, bytecode=bytecode)
 
 
 def _is_known(store: str, state: State) -> bool:
@@ -117,7 +121,8 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
         with Lease(store, index, now=now) as lease:
             place = look(request.venv, clear=False)
             interpreter, its_stamp = choose(request.python, place, memory_of(store, index), environ)
-            key = answer_key(locks, identity=interpreter.identity, require_hashes=request.require_hashes)
+            bytecode = wanted_bytecode(request, place.state)
+            key = _key(request, locks, interpreter.identity, bytecode)
             answer = index.answer(key)
             if answer is None or not inputs_hold(answer.inputs):
                 return None
@@ -125,7 +130,7 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
             if plan is None:
                 return None
             source = " ".join(request.locks)
-            goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp, source)
+            goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp, source, bytecode=bytecode)
             mode = link_mode(store, index, lease, request.link_mode, request.venv)
             outcome = bring(place, goal, Means(store, index, lease, mode, now, say=_sayer(request)))
     except BlobUnusable:  # the full sync can get it anew

@@ -22,7 +22,8 @@ LEFTOVERS = ("change-", "state.", "token.")
 """How the names begin in it of what is there only while a process is at it."""
 _CONFIG, _RECORDS = "pyvenv.cfg", "*.dist-info/RECORD"
 _SETTLED_AFTER = 120.0  # seconds
-_MAGIC = "wheelstore-environment-2"
+_MAGIC = "wheelstore-environment-3"
+_WITHOUT_BYTECODE = "wheelstore-environment-2"
 
 
 class State(NamedTuple):
@@ -32,7 +33,8 @@ class State(NamedTuple):
     interpreter and `stamp` what it looked like; `identity` what an environment's content depends on of it. `inputs`
     are further files that the lock read, with digests. `marks` are what others would change (`marks_of`). `path` is
     where the environment was, and `boot` (`boot_mark`) when that was: nothing forces an environment to the disk, so
-    what was made before the power went has to be looked at again. It is empty once there was time enough.
+    what was made before the power went has to be looked at again. It is empty once there was time enough. `bytecode`
+    are the optimisation levels for which it has bytecode (`manifest.bytecode_word`).
     """
 
     id: str
@@ -49,6 +51,7 @@ class State(NamedTuple):
     inputs: str
     packages: str
     marks: str
+    bytecode: str
 
 
 def read_state(environment: str) -> State | None:
@@ -62,6 +65,8 @@ def read_state(environment: str) -> State | None:
     finally:
         os.close(descriptor)
     magic, *fields = [line.replace("\0", "\n") for line in text.split("\n")]
+    if magic == _WITHOUT_BYTECODE:
+        magic, fields = _MAGIC, [*fields, ""]
     return State(*fields) if magic == _MAGIC and len(fields) == len(State._fields) else None
 
 
