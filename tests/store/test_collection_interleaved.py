@@ -80,15 +80,15 @@ class Interleaving(RuleBasedStateMachine):
     @rule(number=ENVIRONMENTS, data=st.data())
     def sync_a_layer(self, number: int, data: st.DataObject) -> None:
         """As a sync does it: the image under a lease, which lasts until the environment is registered."""
-        manifests = self._manifests()
-        if manifests:
-            manifest = data.draw(st.sampled_from(manifests))
-            with Lease(self.yard.store, self.yard.index, now=self.now) as lease:
-                assert lease.plan(manifest) is not None
-                self._ensure_image(manifest)
-                if data.draw(st.booleans()):
-                    self.collect_everything()
-                self.yard.environment(f"e{number}", manifest, synced=self.now, mode="layered")
+        if not self._manifests():
+            self.yard.manifest("m0-", used=self.now)
+        manifest = data.draw(st.sampled_from(self._manifests()))
+        with Lease(self.yard.store, self.yard.index, now=self.now) as lease:
+            assert lease.plan(manifest) is not None
+            self._ensure_image(manifest)
+            if data.draw(st.booleans()):
+                self.collect_everything()
+            self.yard.environment(f"e{number}", manifest, synced=self.now, mode="layered")
 
     def _ensure_image(self, manifest: str) -> None:
         if self.yard.index.image(manifest) is None:

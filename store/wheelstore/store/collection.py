@@ -99,8 +99,8 @@ class Collection:
     rehearses: bool = False
     watch: Watch = unwatched
     freed: Freed = field(default_factory=Freed)
-    _dropped: list[str] = field(default_factory=list)
-    """Images whose rows are deleted, and whose directories have not moved yet."""
+    _dropped: dict[str, int] = field(default_factory=dict)
+    """As in `Ready`."""
 
     def run(self) -> Freed:
         """Collect.
@@ -264,16 +264,20 @@ class Collection:
         sql, cutoff = self._sql, self.now - self.policy.older_than
         self.watch("Taking out what nobody needs", 0, 0)
         self._drop_pages(sql.old_generations(cutoff), lambda row: self._drop("generation", row, cutoff))
-        self._drop_pages(unused_images(self.index, cutoff), lambda row: self._drop("image", row, cutoff))
-        self._clear_images()
+        for page in unused_images(self.index, cutoff):
+            self._drop_images(page, cutoff)
         self._drop_pages(sql.unrooted(cutoff), lambda row: self._drop("manifest", row, cutoff))
         self._drop_pages(sql.unused(cutoff), lambda row: self._drop("wheel", row, cutoff))
 
-    def _clear_images(self) -> None:
-        """Remove the directories of the images that were dropped."""
-        if self._dropped:
-            self._sweep.make_durable()
-            self._ready.clear()
+    def _drop_images(self, rows: Sequence[Sequence[object]], cutoff: float) -> None:
+        """Delete the rows of images that may still go, then remove their directories."""
+        try:
+            self.pace.each(self.index, rows, lambda row: self._ready.drop(str(row[0]), cutoff=cutoff))
+            if self._dropped:
+                self._sweep.make_durable()
+                self._ready.clear()
+        finally:
+            self._ready.let_go()
 
     def _drop_pages(
         self, pages: Iterable[Sequence[Sequence[object]]], drop: Callable[[Sequence[object]], object]
@@ -288,9 +292,6 @@ class Collection:
         sql, freed = self._sql, self.freed
         if kind == "generation":
             freed.generations += sql.drop_generation(str(identity[0]), int(str(identity[1])), cutoff=cutoff)
-            return 0
-        if kind == "image":
-            self._ready.drop(str(identity[0]), cutoff=cutoff)
             return 0
         if kind == "manifest":
             freed.manifests += sql.drop_manifest(str(identity[0]), cutoff=cutoff)
@@ -336,11 +337,15 @@ class Collection:
         """Let wheels go that may have `excess` bytes of their own, or one manifest; false if there is none to go."""
         before = self.freed.rows
         for one in self._sql.least_recently_used():
+            if one.kind == "image":
+                self._drop_images([one.identity], one.used)
+                if self.freed.rows > before:
+                    break
+                continue
             with self.pace.turn(self.index):
                 excess -= self._drop(one.kind, one.identity, one.used)
             if excess <= 0 or one.kind != "wheel":
                 break
-        self._clear_images()
         return self.freed.rows > before
 
     def _release(self) -> None:

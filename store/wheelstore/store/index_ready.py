@@ -7,7 +7,7 @@ from typing import Any
 
 from wheelstore.store.index import ImageRow, Index
 
-_PAGE = 500
+_PAGE = 100  # as many directories are locked at once
 
 READY = (
     "NOT EXISTS (SELECT 1 FROM images WHERE images.manifest = manifests.digest)"

@@ -32,7 +32,8 @@ from wheelstore.store.policy import Freed
 class Ready:
     """What a `Collection` does with images and spares, and adds to what is `freed`.
 
-    `dropped` are the images whose rows it has deleted.
+    `dropped` are the images whose rows it has deleted, each with the lock on its directory: it is held from before the
+    deletion until after the move, so that a reader finds it locked, or no row.
     """
 
     store: Store
@@ -40,32 +41,49 @@ class Ready:
     pace: Pace
     rehearses: bool
     freed: Freed
-    dropped: list[str]
+    dropped: dict[str, int]
 
     def drop(self, manifest: str, *, cutoff: float) -> None:
         """Delete an image's row if it may go; inside `Index.writing`. `clear` moves the directory."""
-        if is_in_use(f"{self.store.images}/{manifest}"):
+        try:
+            claim = _claimed(f"{self.store.images}/{manifest}")
+        except BlockingIOError:
             return
         row = drop_image(self.index, manifest, cutoff=cutoff)
+        if row is None or self.rehearses:
+            _let_go(claim)
+        else:
+            self.dropped[manifest] = claim
         if row is not None:
             self.freed.images += 1
             self.freed.image_bytes += row.size
-            self.dropped.append(manifest)
 
     def clear(self) -> None:
         """Remove the directories of the images that were dropped, whose rows' deletion is on the disk."""
-        for name in self.dropped if not self.rehearses else ():
+        for name in [*self.dropped]:
             self._discard(f"{self.store.images}/{name}", partial(is_anybodys_image, self.index, name))
-        self.dropped.clear()
+            _let_go(self.dropped.pop(name))
+
+    def let_go(self) -> None:
+        """Leave what was dropped and not cleared to the next collection."""
+        while self.dropped:
+            _let_go(self.dropped.popitem()[1])
 
     def leftovers(self, names: Iterable[str]) -> None:
         """Remove what is called like an image and is none: of a process that was killed before its row, or after it."""
         for name in names:
             path = f"{self.store.images}/{name}"
-            size = 0 if is_anybodys_image(self.index, name) else own_size(path)
-            if self._discard(path, partial(is_anybodys_image, self.index, name)):
-                self.freed.leftovers += 1
-                self.freed.leftover_bytes += size
+            try:
+                claim = _claimed(path)
+            except BlockingIOError:
+                continue
+            try:
+                size = own_size(path)
+                if self._discard(path, partial(is_anybodys_image, self.index, name)):
+                    self.freed.leftovers += 1
+                    self.freed.leftover_bytes += size
+            finally:
+                _let_go(claim)
             if self.pace.is_over:
                 return
 
@@ -76,7 +94,7 @@ class Ready:
             wanted = wanted_spares(self.index, manifest)
             for name in names_in(directory)[wanted:]:
                 size = own_size(f"{directory}/{name}")
-                if self._discard(f"{directory}/{name}", partial(self._are_wanted, manifest), claimed=False):
+                if self._discard(f"{directory}/{name}", partial(self._are_wanted, manifest)):
                     self.freed.spares += 1
                     self.freed.spare_bytes += size
             if not (wanted or self.rehearses):
@@ -86,30 +104,15 @@ class Ready:
     def _are_wanted(self, manifest: str) -> bool:
         return len(names_in(f"{self.store.spares}/{manifest}")) <= wanted_spares(self.index, manifest)
 
-    def _discard(self, path: str, is_wanted: Callable[[], bool], *, claimed: bool = True) -> bool:
-        """Remove a directory, unless it `is_wanted` or in use; whether it went, or would have.
-
-        With `claimed` false it is one that others take without asking: they have it, or we.
-        """
-        claim = -1
-        if claimed:
-            try:
-                claim = claim_directory(path)
-            except (BlockingIOError, FileNotFoundError):
-                return False
-            except OSError:  # not a directory, or there are no such claims
-                claim = -1
-        try:
-            if self.rehearses:
-                return not is_wanted()
-            with self.pace.turn(self.index):
-                moved = None if is_wanted() else move_to_trash(self.store, path)
-            if moved is not None:
-                self._empty(moved)
-            return moved is not None
-        finally:
-            if claim >= 0:
-                os.close(claim)
+    def _discard(self, path: str, is_wanted: Callable[[], bool]) -> bool:
+        """Remove a directory, unless it `is_wanted`; whether it went, or would have."""
+        if self.rehearses:
+            return not is_wanted()
+        with self.pace.turn(self.index):
+            moved = None if is_wanted() else move_to_trash(self.store, path)
+        if moved is not None:
+            self._empty(moved)
+        return moved is not None
 
     def _empty(self, path: str) -> None:
         """Remove what is in the trash now; a short collection leaves that to the next."""
@@ -119,15 +122,23 @@ class Ready:
             self.pace.rest(time.perf_counter() - begun)
 
 
-def is_in_use(image: str) -> bool:
-    """Whether somebody has an image locked (or removes it just now)."""
+def _claimed(image: str) -> int:
+    """The lock on an image; -1 if it is not there, or can have none.
+
+    Raises:
+        BlockingIOError: somebody reads it.
+    """
     try:
-        os.close(claim_directory(image))
+        return claim_directory(image)
     except BlockingIOError:
-        return True
+        raise
     except OSError:
-        return False
-    return False
+        return -1
+
+
+def _let_go(claim: int) -> None:
+    if claim >= 0:
+        os.close(claim)
 
 
 def move_to_trash(store: Store, path: str) -> str | None:
