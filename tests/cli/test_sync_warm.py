@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import sys
 from pathlib import Path
 
 import pytest
+from click import Choice
+from support.commands import Ran
 from support.front_door import FrontDoor
 from support.interpreters import facts_of, play_python
 from support.universe import Universe
 from support.wheels import sha256_of
 
 import wheelstore.cli.main
+from wheelstore.cli import front
+from wheelstore.cli.main import cli
 from wheelstore.materialize.environment import State, read_state
 
 FACTS = facts_of(sys.executable)
@@ -47,6 +52,8 @@ def tree(root: Path) -> dict[str, object]:
         for name in (*names, *files):
             path = Path(directory, name)
             relative = path.relative_to(root).as_posix()
+            if relative == ".wheelstore/lock":  # there since somebody first looked at every file
+                continue
             status = path.lstat()
             kind = stat.filemode(status.st_mode)
             if path.is_symlink():
@@ -90,6 +97,62 @@ def test_fresh_and_changed_environments_are_the_same_warm_and_in_full(
         shutil.rmtree(work / ".venv")
     assert made[True] == made[False]
     assert "bin/beta-tool" in made[True][1]
+
+
+def said(ran: Ran) -> tuple[int, str, str]:
+    """What a command answered, without the time that it took and names made by chance."""
+    return ran.status, _CHANCE.sub("", ran.stdout), _CHANCE.sub("", ran.stderr)
+
+
+_CHANCE = re.compile(r" in [\d.]+m?s$|\"seconds\": [\d.]+|\.\d+-[0-9a-f]{8}\.tmp", re.MULTILINE)
+SYNC = {option: parameter for parameter in cli.commands["sync"].params for option in parameter.opts}
+_KIND = SYNC["--link-mode"].type
+assert isinstance(_KIND, Choice)
+MODES = [["--link-mode", str(mode)] for mode in _KIND.choices]
+EVERY_OPTION = [
+    *MODES,
+    *([option] for option in ("--require-hashes", "--reinstall", "--compile-bytecode", "--dry-run", "--clear")),
+    *([option] for option in ("--offline", "--no-index", "--no-progress", "-q", "-qq", "-v", "--json")),
+    *(["--compile-bytecode", "--optimize", level] for level in "12"),
+    *([option, "http://127.0.0.1:9/simple"] for option in ("--index-url", "--extra-index-url")),
+    *([option, FACTS.executable] for option in ("--python", "-p")),
+    *([option, "wheels"] for option in ("--find-links", "-f")),
+    ["--store", "../store"],
+    ["--venv", ".venv"],
+    ["-p", "3.77"],
+]
+
+
+@pytest.mark.parametrize("options", EVERY_OPTION, ids=" ".join)
+def test_the_front_door_and_the_full_command_do_and_say_the_same(
+    store: FrontDoor, universe: Universe, work: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "wheels").mkdir()
+    one = universe.lock(work / "one.txt", "alpha==1.0", "beta==1.0", "gamma==1.0")
+    two = universe.lock(work / "two.txt", "alpha==2.0", "beta==1.0", "pip==99.0")
+    venv = work / ".venv"
+
+    def outcomes() -> list[object]:
+        """New, with nothing to do, changed, and after a script was deleted."""
+        done: list[object] = []
+        for lock in (one, one, two, None):
+            if lock is None and (venv / "bin/beta-tool").exists():
+                (venv / "bin/beta-tool").unlink()
+            done.append((said(store("sync", lock or two, *options)), tree(venv)))
+        if venv.exists():
+            shutil.rmtree(venv)
+        return done
+
+    outcomes()  # from here on the store knows all answers
+    quick = outcomes()
+    monkeypatch.setattr(front, "_QUICK", {})
+    assert outcomes() == quick
+
+
+def test_no_option_is_left_out() -> None:
+    tried = {word for options in EVERY_OPTION for word in options}
+    left = {"/".join(parameter.opts) for parameter in SYNC.values() if tried.isdisjoint(parameter.opts)}
+    assert left == {"locks"}
 
 
 @pytest.mark.parametrize(
