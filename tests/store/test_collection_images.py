@@ -206,6 +206,15 @@ def test_spares_stay_as_many_as_are_wanted(yard: Yard) -> None:
     assert not directory.exists()
 
 
+def test_spares_of_another_link_mode_go(yard: Yard) -> None:
+    directory = yard.spares("a", 2, mode="clone")
+    yard.spares("a", 1)
+    yard.prewarm("a", spares=2, used=100.0)
+    assert yard.collect().spares == 2
+    assert left(yard, "spares/a") == ["hardlink-0"]
+    assert directory.exists()
+
+
 def test_spares_that_nobody_asked_for_go(yard: Yard) -> None:
     yard.spares("a", 2)
     yard.spares("unknown", 1)

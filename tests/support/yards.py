@@ -99,13 +99,13 @@ class Yard:
             self.index.put_image(ImageRow(manifest, "directory", size, used, used))
         return image
 
-    def spares(self, manifest: str, count: int, *contents: bytes) -> Path:
+    def spares(self, manifest: str, count: int, *contents: bytes, mode: str = "hardlink") -> Path:
         """Spares of a manifest, with links to these blobs; whether they are wanted or not."""
         directory = Path(self.store.spares, manifest)
         for number in range(count):
-            (directory / f"{number}" / "lib").mkdir(parents=True)
+            (directory / f"{mode}-{number}" / "lib").mkdir(parents=True)
             for content in contents:
-                os.link(self.blob(content), directory / f"{number}" / "lib" / content.hex())
+                os.link(self.blob(content), directory / f"{mode}-{number}" / "lib" / content.hex())
         return directory
 
     def prewarm(self, manifest: str, *, spares: int = 0, used: float = 1.0) -> None:

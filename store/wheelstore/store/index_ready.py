@@ -74,14 +74,14 @@ def drop_prewarmed(index: Index, manifest: str, *, cutoff: float) -> None:
     _run(index, "DELETE FROM prewarmed WHERE manifest = ? AND used <= ?", manifest, cutoff)
 
 
-def wanted_spares(index: Index, manifest: str) -> int:
-    """How many spares there shall be of a manifest: none of one that the index does not know."""
+def wanted_spares(index: Index, manifest: str) -> tuple[str, int] | None:
+    """In which link mode and how many spares of a manifest shall be ready; None if none, or there is no manifest."""
     rows = _run(
         index,
-        "SELECT spares FROM prewarmed WHERE manifest IN (SELECT digest FROM manifests WHERE digest = ?)",
+        "SELECT mode, spares FROM prewarmed WHERE manifest IN (SELECT digest FROM manifests WHERE digest = ?)",
         manifest,
     )
-    return int(rows[0][0]) if rows else 0
+    return (str(rows[0][0]), int(rows[0][1])) if rows else None
 
 
 def stale_claims(index: Index) -> list[str]:

@@ -88,21 +88,28 @@ class Ready:
                 return
 
     def spares(self) -> None:
-        """Remove the spares that nobody wants, or that there are too many of."""
+        """Remove the spares that nobody wants, that there are too many of, or that are of another link mode."""
         for manifest in names_in(self.store.spares):
             directory = f"{self.store.spares}/{manifest}"
-            wanted = wanted_spares(self.index, manifest)
-            for name in names_in(directory)[wanted:]:
+            for name in self._excess(manifest):
                 size = own_size(f"{directory}/{name}")
-                if self._discard(f"{directory}/{name}", partial(self._are_wanted, manifest)):
+                if self._discard(f"{directory}/{name}", partial(self._is_wanted, manifest, name)):
                     self.freed.spares += 1
                     self.freed.spare_bytes += size
-            if not (wanted or self.rehearses):
+            if not self.rehearses and wanted_spares(self.index, manifest) is None:
                 with suppress(OSError):  # not empty: somebody has just said that there shall be some
                     os.rmdir(directory)
 
-    def _are_wanted(self, manifest: str) -> bool:
-        return len(names_in(f"{self.store.spares}/{manifest}")) <= wanted_spares(self.index, manifest)
+    def _excess(self, manifest: str) -> list[str]:
+        there, wanted = names_in(f"{self.store.spares}/{manifest}"), wanted_spares(self.index, manifest)
+        if wanted is None:
+            return there
+        mode, count = wanted
+        fitting = [name for name in there if name.startswith(f"{mode}-")]  # as `materialize.spares` names them
+        return [*(name for name in there if name not in fitting), *fitting[count:]]
+
+    def _is_wanted(self, manifest: str, name: str) -> bool:
+        return name not in self._excess(manifest)
 
     def _discard(self, path: str, is_wanted: Callable[[], bool]) -> bool:
         """Remove a directory, unless it `is_wanted`; whether it went, or would have."""
