@@ -56,6 +56,9 @@ SYNC = [
     ["--link-mode=hardlink"],
     ["--link-mode", "clone"],
     ["--require-hashes"],
+    ["--compile-bytecode"],
+    ["--compile-bytecode", "--no-compile-bytecode"],
+    ["--optimize", "1", "--optimize=0"],
     ["--store", "~/s"],
     ["--store=elsewhere"],
     ["-i", "http://localhost/simple"],
@@ -80,6 +83,7 @@ VENV = [
     ["--prompt", "me"],
     ["--prompt=."],
     ["--system-site-packages"],
+    ["--compile-bytecode", "--optimize", "2"],
     ["--store", "s", "--offline", "-q", "--find-links", "wheels"],
 ]
 ODD = [
@@ -100,6 +104,8 @@ ODD = [
     ["sync", "lock.txt", "--link-mode", "teleport"],
     ["sync", "lock.txt", "--venv"],
     ["sync", "lock.txt", "--nonsense"],
+    ["sync", "lock.txt", "--optimize", "3"],
+    ["--optimize", "1", "sync", "lock.txt"],
     ["sync"],
     ["--venv", "env", "sync", "lock.txt"],
     ["--python", "3.12", "venv"],
@@ -118,6 +124,17 @@ def test_the_front_door_reads_a_common_sync_as_click_does(words: list[str]) -> N
     for line in (["sync", "lock.txt", *words], ["sync", *words, "lock.txt", "more.txt"]):
         assert isinstance(by_front_door(line), SyncRequest)
         assert by_front_door(line) == by_click(line)
+
+
+@pytest.mark.parametrize("said", ["1", "yes", "ON", "0", "false", "off", "", " 1 ", "perhaps"])
+@pytest.mark.parametrize("words", [[], ["--no-compile-bytecode"], ["--compile-bytecode"], ["--optimize", "1"]], ids=str)
+def test_the_front_door_reads_the_setting_for_bytecode_as_click_does(
+    said: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORE_COMPILE_BYTECODE", said)
+    for line in (["sync", "lock.txt", *words], ["venv", *words]):
+        assert (by_front_door(line) or by_click(line)) == by_click(line)
+        assert said == "perhaps" or by_front_door(line) is not None
 
 
 @pytest.mark.parametrize("words", VENV, ids=" ".join)
@@ -154,7 +171,7 @@ def test_whatever_the_front_door_understands_click_understands_the_same(
             assert by_click(words) == request
 
 
-@pytest.mark.parametrize("words", SYNC[12:], ids=" ".join)
+@pytest.mark.parametrize("words", SYNC[15:], ids=" ".join)
 @pytest.mark.parametrize("command", [["sync", "lock.txt"], ["venv"]], ids=" ".join)
 def test_common_options_stand_before_or_after_the_command(words: list[str], command: list[str]) -> None:
     before, after = by_click([*words, *command]), by_click([*command, *words])

@@ -138,12 +138,7 @@ _COMMON_SWITCHES: _Switches = {
     "--no-progress": ("progress", False),
 }
 _COMMON_VALUES: _Values = {"--store": "store", "--index-url": "index_url", "-i": "index_url"}
-_LISTS: _Values = {
-    "--extra-index-url": "extra_index_urls",
-    "--find-links": "find_links",
-    "-f": "find_links",
-    "--optimize": "optimize",
-}
+_LISTS: _Values = {"--extra-index-url": "extra_index_urls", "--find-links": "find_links", "-f": "find_links"}
 _QUIET = {"-q": 1, "--quiet": 1, "-qq": 2}
 _MODES = frozenset({"auto", "clone", "hardlink", "copy"})
 
@@ -151,6 +146,7 @@ _BYTECODE_SWITCHES: _Switches = {
     "--compile-bytecode": ("compile_bytecode", True),
     "--no-compile-bytecode": ("compile_bytecode", False),
 }
+_BYTECODE_LISTS: _Values = {"--optimize": "optimize"}
 _LEVELS = frozenset({"0", "1", "2"})
 _YES, _NO = frozenset({"1", "true", "t", "yes", "y", "on"}), frozenset({"0", "false", "f", "no", "n", "off"})
 
@@ -205,7 +201,7 @@ class _Words:
 
     def take(self, arguments: list[str]) -> bool:
         """Sort all `arguments`; false if there is one that is not understood here."""
-        switches, values = _COMMON_SWITCHES, _COMMON_VALUES
+        switches, values, lists = _COMMON_SWITCHES, _COMMON_VALUES, _LISTS
         words = iter(arguments)
         seen_command = False
         for word in words:
@@ -217,28 +213,29 @@ class _Words:
                 else:
                     seen_command = True
                     switches, values = switches | self._switches, values | self._values
+                    lists = lists | _BYTECODE_LISTS
             elif word in switches:
                 name, value = switches[word]
                 self.options[name] = value
             elif word in _QUIET:
                 self.options["quiet"] = int(str(self.options.get("quiet", 0))) + _QUIET[word]
-            elif not self._take_value(word, words, values):
+            elif not self._take_value(word, words, values, lists):
                 return False
         return seen_command
 
-    def _take_value(self, word: str, words: Iterator[str], values: _Values) -> bool:
+    def _take_value(self, word: str, words: Iterator[str], values: _Values, lists: _Values) -> bool:
         """Take an option with a value, ``--name value`` or ``--name=value``."""
         name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
-        if name not in values and name not in _LISTS:
+        if name not in values and name not in lists:
             return False
         if not equals:
             following = next(words, None)
             if following is None or following.startswith("-"):
                 return False
             value = following
-        if name in _LISTS:
-            before = self.options.get(_LISTS[name], ())
-            self.options[_LISTS[name]] = (*before, value)  # type: ignore[misc]
+        if name in lists:
+            before = self.options.get(lists[name], ())
+            self.options[lists[name]] = (*before, value)  # type: ignore[misc]
         else:
             self.options[values[name]] = value
         return True
