@@ -17,6 +17,7 @@ from typing import Self
 from support.commands import Ran, bare_environment
 from support.interpreters import facts_of
 from support.universe import Universe, make_universe
+from wheelstore.materialize.environment import marks_hold, marks_of, read_state, write_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Scene:
         self.root, self.here = root, here or root / "here"
         self.work, self.store = self.here / "work", self.here / "store"
         self.venv = self.work / ".venv"
+        self._untouched: dict[str, list[Path]] = {}
         self.work.mkdir(parents=True)
         self.universe: Universe = make_universe(root / "wheels")
         self.environ = bare_environment(
@@ -123,11 +125,28 @@ class Scene:
     def keep(self, name: str) -> None:
         """Remember how everything is, under `name`."""
         copy_tree(self.here, self.root / "kept" / name)
+        own = [state.parents[1] for state in self.work.rglob(".wheelstore/state")]
+        self._untouched[name] = [path for path in own if _is_untouched(str(path))]
 
     def restore(self, name: str) -> None:
         """Put everything back to how it was when it was kept."""
         shutil.rmtree(self.here)
         copy_tree(self.root / "kept" / name, self.here)
+        for environment in self._untouched[name]:
+            _mark_again(str(environment))
+
+
+def _is_untouched(environment: str) -> bool:
+    state = read_state(environment)
+    return state is not None and marks_hold(environment, state.marks)
+
+
+def _mark_again(environment: str) -> None:
+    """Let the copy of an environment know its own files, which are others than those that were copied."""
+    state = read_state(environment)
+    assert state is not None
+    places = tuple(word.rpartition("=")[0] for word in state.marks.split(" "))
+    write_state(environment, state._replace(marks=marks_of(environment, places)))
 
 
 def copy_tree(source: Path, target: Path) -> None:
