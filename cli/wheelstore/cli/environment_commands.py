@@ -24,7 +24,7 @@ from wheelstore.cli.request import Common, RollbackRequest, SyncRequest, VenvReq
 @python_option
 @click.option(
     "--link-mode",
-    type=click.Choice(["auto", "clone", "hardlink", "copy"]),
+    type=click.Choice(["auto", "clone", "hardlink", "copy", "layered", "snapshot"]),
     default="auto",
     envvar="STORE_LINK_MODE",
     show_default=True,

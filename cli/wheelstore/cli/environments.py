@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 
 from wheelstore.cli.afterwards import afterwards
-from wheelstore.cli.registering import Goal, Means, Place, in_place, register
+from wheelstore.cli.forms import FILES, SNAPSHOT, SPARE, FormUnavailable, beginning, plan_before, unpacked
+from wheelstore.cli.registering import Goal, Means, Place, claim_image, in_place, register
 from wheelstore.materialize.environment import LOCK, marks_hold, may_be_lost, read_state
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
 from wheelstore.materialize.link import MODES, BlobUnusable, can_clone, probe
-from wheelstore.materialize.plan import PlanDamaged, unpack
 from wheelstore.materialize.sync import Outcome, Work, compare_disk, compare_plans
 from wheelstore.materialize.tree import Tree
 from wheelstore.materialize.venv import UnusablePlace, write_venv
@@ -112,21 +112,16 @@ def _spare(path: str, directories: Iterable[str]) -> None:
             raise TooPrecious(path, directory)
 
 
-def unpacked(packed: bytes | None) -> Plan | None:
-    """The plan that the index keeps for a manifest; None if there is none, or none that this version can read."""
-    try:
-        return unpack(packed) if packed else None
-    except PlanDamaged:
-        return None
-
-
 def link_mode(store: Store, index: Index, lease: Lease, wanted: str, path: str) -> Mode:
-    """The mode to start each file with: `wanted`, or for ``auto`` the fastest that works between the two devices.
+    """The mode to start each file with: `wanted`, or else the fastest that works between the two devices.
 
     Hardlinks are first where the store is ours: measured on ext4 (the only choice but copying), and faster than
     clones on btrfs and XFS too; see ARCHITECTURE. What works is asked of the filesystem once for a pair of devices.
-    Nothing is ever hardlinked from someone else's: that would change it, and often is not allowed.
+    Nothing is ever hardlinked from someone else's: that would change it, and often is not allowed. What is changed in
+    a snapshot becomes clones, as the rest of it is.
     """
+    if wanted == SNAPSHOT:
+        return "clone"
     if wanted in MODES and (store.writable or wanted != "hardlink"):
         return wanted
     parent = os.path.dirname(path)
@@ -218,11 +213,25 @@ def build(place: Place, goal: Goal, means: Means, *, options: VenvOptions = DEFA
     Raises:
         UnusablePlace: it is in the store.
         TargetUnwritable: it cannot be written to.
+        SnapshotsUnsupported: one was insisted on, and cannot be made there.
     """
     _refuse_inside(means.store.root, place.path)
+    try:
+        _build(place, goal, means, options)
+    except FormUnavailable as unavailable:
+        if means.insists and isinstance(unavailable.__cause__, StoreError):
+            raise unavailable.__cause__ from None
+        plan = unpacked(means.lease.plan(goal.manifest))
+        assert plan is not None  # the lease has protected it since its shape was read
+        means.form = FILES
+        _build(place, goal._replace(plan=plan), means, options)
+
+
+def _build(place: Place, goal: Goal, means: Means, options: VenvOptions) -> None:
     interpreter = goal.interpreter
-    with FreshEnvironment(place.path) as fresh:
+    with FreshEnvironment(place.path, begin=beginning(goal, means)) as fresh:
         try:
+            completing = means.form in (SNAPSHOT, SPARE)
             write_venv(
                 fresh.directory,
                 final=place.path,
@@ -230,9 +239,13 @@ def build(place: Place, goal: Goal, means: Means, *, options: VenvOptions = DEFA
                 prompt=options.prompt,
                 system_site_packages=options.system_site_packages,
                 seeded=options.seeded,
+                completing=completing,
             )
             tree = _tree(place.path, fresh.directory, means, interpreter)
-            tree.create(goal.plan, interpreter.purelib, processes=os.cpu_count() or 1)
+            if completing:
+                tree.finish(goal.plan, interpreter.purelib)
+            else:
+                tree.create(goal.plan, interpreter.purelib, processes=os.cpu_count() or 1)
             identifier = register(fresh.directory, place, goal, means)
         except OSError as error:
             raise TargetUnwritable(place.path, _reason(error)) from error
@@ -269,7 +282,8 @@ def _reason(error: OSError) -> str:
 def _tree(path: str, root: str, means: Means, interpreter: Interpreter) -> Tree:
     name = "python.exe" if interpreter.scripts == "Scripts" else "python"
     python = os.path.join(path, interpreter.scripts, name)
-    return Tree(root=root, final=path, blobs=means.lease.blobs, mode=means.mode, python=python)
+    blobs, images = means.lease.blobs, means.store.images
+    return Tree(root=root, final=path, blobs=blobs, mode=means.mode, python=python, images=images)
 
 
 def _change(place: Place, goal: Goal, means: Means, *, reinstall: bool, dry_run: bool) -> Outcome:
@@ -287,6 +301,7 @@ def _change(place: Place, goal: Goal, means: Means, *, reinstall: bool, dry_run:
                 if not _is_untouched(place):
                     outcome = _mended(outcome, place.path, interpreter)
                 if work.removed or work.written:
+                    claim_image(place, goal, means)
                     apply(tree, goal.plan, work, mode=means.mode, blobs=means.lease.blobs, site=interpreter.purelib)
                 register(place.path, place, goal, means)
             return outcome
@@ -303,14 +318,15 @@ def _mended(outcome: Outcome, path: str, interpreter: Interpreter) -> Outcome:
 def _compare(place: Place, goal: Goal, tree: Tree, means: Means, *, reinstall: bool) -> Work:
     """The work for an existing environment: by its plan if nobody has touched it since, else by its files."""
     interpreter, after = goal.interpreter, goal.plan
-    before = unpacked(means.index.manifest(place.state.manifest)) if place.state else None
+    before = plan_before(place, means.index)
     kept = kept_seeds(place.path)
     if before is not None and not reinstall and _is_untouched(place) and not _touches_seeds(before, after, kept):
         return compare_plans(before, after)
     sites = (interpreter.purelib, interpreter.platlib)
     settled = place.state is not None and not may_be_lost(place.state)
     blobs = None if settled else means.lease.blobs
-    work = compare_disk(tree, before, after, sites=sites, keep=kept, blobs=blobs)
+    elsewhere = before.distributions if before is not None and before.lifts else ()
+    work = compare_disk(tree, before, after, sites=sites, keep=kept, elsewhere=elsewhere, blobs=blobs)
     return _all_anew(work, after) if reinstall else work
 
 

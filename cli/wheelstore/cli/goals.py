@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from blake3 import blake3
 
 from wheelstore.cli.compiling import Bytecode, compiled_plan, known_plan
-from wheelstore.cli.environments import unpacked
 from wheelstore.cli.fetching import StoreFull
+from wheelstore.cli.forms import unpacked
 from wheelstore.cli.registering import Goal
 from wheelstore.materialize.distribution import Blobs, Installed, Scheme, plan_environment
 from wheelstore.materialize.interpreter import Interpreter

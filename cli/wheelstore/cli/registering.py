@@ -62,15 +62,32 @@ class Goal(NamedTuple):
 class Means:
     """What an operation on environments works with.
 
-    `now` is in seconds since the epoch; `say` tells people something while they wait.
+    `mode` is how single files get there, `form` (see `forms`) what else they may be in, and whether that was asked for
+    is `insists`; `now` is in seconds since the epoch;
+    `say` tells people something while they wait.
     """
 
-    __slots__ = ("index", "lease", "mode", "now", "say", "store")
+    __slots__ = ("form", "index", "insists", "lease", "mode", "now", "say", "store")
 
     def __init__(
-        self, store: Store, index: Index, lease: Lease, mode: Mode, now: float, *, say: Say | None = None
+        self,
+        store: Store,
+        index: Index,
+        lease: Lease,
+        mode: Mode,
+        now: float,
+        *,
+        form: str = "",
+        insists: bool = False,
+        say: Say | None = None,
     ) -> None:
         self.store, self.index, self.lease, self.mode, self.now, self.say = store, index, lease, mode, now, say
+        self.form, self.insists = form, insists
+
+    @property
+    def recorded(self) -> str:
+        """The mode that an environment is said to have."""
+        return self.form if self.form in ("layered", "snapshot") else self.mode
 
 
 def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
@@ -88,19 +105,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
         make_token(store, identifier, place.path, root=directory)
         with index.writing():
             number = goal.generation or _number(index, identifier, goal)
-            index.put_environment(
-                EnvironmentRow(
-                    id=identifier,
-                    path=place.path,
-                    manifest=goal.manifest,
-                    mode=means.mode,
-                    python=interpreter.version,
-                    created=means.now,
-                    synced=means.now,
-                    filesystem=filesystem_of(directory),
-                    generation=number,
-                )
-            )
+            index.put_environment(_row(identifier, place.path, goal, means, directory=directory, number=number))
             index.put_generation(
                 Generation(
                     environment=identifier,
@@ -114,9 +119,10 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
                     synced=means.now,
                 )
             )
-            index.use_manifest(goal.manifest, now=means.now)
+            _use(goal, means)
             if place.existing:
                 _supplant(place, identifier, means)
+                index.disclaim_layers(identifier)
         trust_token(store, identifier)
     places = marked((interpreter.purelib, interpreter.platlib), interpreter.scripts)
     write_state(
@@ -128,7 +134,7 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
             store=store.root,
             manifest=goal.manifest,
             key=goal.key,
-            mode=means.mode,
+            mode=means.recorded,
             python=interpreter.executable,
             stamp=goal.stamp,
             identity=interpreter.identity,
@@ -140,6 +146,53 @@ def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
         ),
     )
     return identifier
+
+
+def _use(goal: Goal, means: Means) -> None:
+    """Note that what the environment is made of was used; inside `writing`."""
+    means.index.use_manifest(goal.manifest, now=means.now)
+    if means.form in ("layered", "snapshot"):
+        means.index.use_image(goal.manifest, now=means.now)
+    elif means.form == "spare":
+        means.index.use_prewarmed(goal.manifest, now=means.now)
+
+
+def claim_image(place: Place, goal: Goal, means: Means) -> None:
+    """Keep the image that the environment at `place` is about to look into, also if this process dies on the way.
+
+    A change that is decided is finished by whoever comes next, and until then the environment may look into the old
+    image or the new one: its row is about the first, a claim about the second. An environment without a row gets one.
+
+    Raises:
+        OSError, IndexUnusable: that cannot be written.
+    """
+    store, index = means.store, means.index
+    if means.recorded != "layered" or not store.writable:
+        return
+    identifier = _identifier(place, store.root, index)
+    if identifier and index.environment(identifier) is not None:
+        with index.writing():
+            index.claim_layer(goal.manifest, identifier)
+        return
+    identifier = identifier or os.urandom(8).hex()
+    os.makedirs(f"{place.path}/.wheelstore", exist_ok=True)
+    make_token(store, identifier, place.path, root=place.path)
+    with index.writing():
+        index.put_environment(_row(identifier, place.path, goal, means, directory=place.path, number=1))
+
+
+def _row(identifier: str, path: str, goal: Goal, means: Means, *, directory: str, number: int) -> EnvironmentRow:
+    return EnvironmentRow(
+        id=identifier,
+        path=path,
+        manifest=goal.manifest,
+        mode=means.recorded,
+        python=goal.interpreter.version,
+        created=means.now,
+        synced=means.now,
+        filesystem=filesystem_of(directory),
+        generation=number,
+    )
 
 
 def in_place(place: Place, identifier: str, means: Means) -> None:

@@ -140,7 +140,7 @@ _COMMON_SWITCHES: _Switches = {
 _COMMON_VALUES: _Values = {"--store": "store", "--index-url": "index_url", "-i": "index_url"}
 _LISTS: _Values = {"--extra-index-url": "extra_index_urls", "--find-links": "find_links", "-f": "find_links"}
 _QUIET = {"-q": 1, "--quiet": 1, "-qq": 2}
-_MODES = frozenset({"auto", "clone", "hardlink", "copy"})
+_MODES = frozenset({"auto", "clone", "hardlink", "copy", "layered", "snapshot"})
 
 _BYTECODE_SWITCHES: _Switches = {
     "--compile-bytecode": ("compile_bytecode", True),

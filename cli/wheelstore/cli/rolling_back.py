@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from wheelstore.cli.activating import as_typed
 from wheelstore.cli.compiling import Bytecode
 from wheelstore.cli.console import Console, one_line, write_json
-from wheelstore.cli.environments import VenvOptions, bring, link_mode, look, unpacked
+from wheelstore.cli.environments import VenvOptions, bring, link_mode, look
+from wheelstore.cli.forms import choose_form, formed, unpacked
 from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import find, memory_of
 from wheelstore.cli.registering import Goal, Means, Place, is_of_store, is_same
@@ -189,8 +190,12 @@ class _Rollback:
         present = self._present()
         goal = self._goal(present)
         assert place.state is not None
-        mode = link_mode(self._store, self._index, self._lease, place.state.mode, place.path)
-        means = Means(self._store, self._index, self._lease, mode, self._now)
+        wanted = place.state.mode
+        mode = link_mode(self._store, self._index, self._lease, wanted, place.path)
+        form = choose_form(place, wanted, goal.manifest, store=self._store, index=self._index)
+        means = Means(self._store, self._index, self._lease, mode, self._now, form=form)
+        if not self._request.dry_run:
+            goal = formed(goal, means, wanted)
         options = VenvOptions()
         if present is None or present[0].identity != goal.interpreter.identity:
             place, options = place._replace(existing=False, clear=True), _options(place.path, goal)

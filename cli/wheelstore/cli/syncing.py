@@ -14,6 +14,7 @@ from wheelstore.cli.compiling import Bytecode
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.environments import bring, for_reader, kept_seeds, link_mode, look
 from wheelstore.cli.fetching import Ingestion, Vanished
+from wheelstore.cli.forms import choose_form, formed
 from wheelstore.cli.goals import goal_of
 from wheelstore.cli.interpreters import choose, memory_of, using
 from wheelstore.cli.locks import Meaning, read_files
@@ -125,8 +126,11 @@ class Sync:
             bytecode=self._bytecode(place),
         )._replace(source=" ".join(self.request.locks))
         mode = link_mode(self.store, self.index, self.lease, self.request.link_mode, self.request.venv)
-        self.console.detail(f"Getting files into {self.request.venv} by {mode}")
-        means = Means(self.store, self.index, self.lease, mode, time.time(), say=self.console.say)
+        form = choose_form(place, self.request.link_mode, goal.manifest, store=self.store, index=self.index)
+        insists, say = form == self.request.link_mode, self.console.say
+        means = Means(self.store, self.index, self.lease, mode, time.time(), form=form, insists=insists, say=say)
+        self.console.detail(f"Getting files into {self.request.venv} by {means.recorded}")
+        goal = formed(goal, means, self.request.link_mode)
         return goal, bring(place, goal, means, reinstall=self.request.reinstall)
 
     def _bytecode(self, place: Place) -> Bytecode:

@@ -8,7 +8,8 @@ import time
 from wheelstore.cli.activating import activation_command, as_typed, shell_of
 from wheelstore.cli.answers import asked_bytecode
 from wheelstore.cli.console import Console
-from wheelstore.cli.environments import VenvOptions, build, for_reader, link_mode, look, unpacked
+from wheelstore.cli.environments import VenvOptions, build, for_reader, link_mode, look
+from wheelstore.cli.forms import unpacked
 from wheelstore.cli.interpreters import find, memory_of, using
 from wheelstore.cli.registering import Goal, Means
 from wheelstore.materialize.link import BlobUnusable

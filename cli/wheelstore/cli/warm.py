@@ -69,6 +69,7 @@ def _unchanged(request: SyncRequest, state: State, locks: list[LockFile]) -> boo
         and _is_known(request.store, state)
         and inputs_hold(state.inputs)
         and not may_be_lost(state)
+        and (state.mode != "layered" or os.path.isdir(f"{state.store}/images/{state.manifest}"))
         and not is_being_changed(request.venv)
     )
 
@@ -106,7 +107,8 @@ def _is_python(asked: str | None, state: State) -> bool:
 def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[str, str]) -> Warm | None:
     if not os.path.exists(f"{request.store}/index.sqlite3"):
         return None
-    from wheelstore.cli.environments import bring, link_mode, look, unpacked
+    from wheelstore.cli.environments import bring, link_mode, look
+    from wheelstore.cli.forms import choose_form, plan_for
     from wheelstore.cli.interpreters import choose, memory_of
     from wheelstore.cli.registering import Goal, Means
     from wheelstore.materialize.link import BlobUnusable
@@ -126,13 +128,16 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
             answer = index.answer(key)
             if answer is None or not inputs_hold(answer.inputs):
                 return None
-            plan = unpacked(lease.plan(answer.manifest))
+            form = choose_form(place, request.link_mode, answer.manifest, store=store, index=index)
+            plan = plan_for(form, answer.manifest, lease)
             if plan is None:
                 return None
             source = " ".join(request.locks)
             goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp, source, bytecode=bytecode)
             mode = link_mode(store, index, lease, request.link_mode, request.venv)
-            outcome = bring(place, goal, Means(store, index, lease, mode, now, say=_sayer(request)))
+            insists = form == request.link_mode
+            means = Means(store, index, lease, mode, now, form=form, insists=insists, say=_sayer(request))
+            outcome = bring(place, goal, means)
     except BlobUnusable:  # the full sync can get it anew
         return None
     finally:
