@@ -9,6 +9,7 @@ import os
 
 from wheelstore.materialize.plan import PlanDamaged, unpack
 from wheelstore.materialize.shapes import LAYER, SHELL
+from wheelstore.materialize.spares import spares_of, take_spare
 from wheelstore.store.errors import StoreError
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 LAYERED, SNAPSHOT, SPARE, FILES = "layered", "snapshot", "spare", ""
 """The forms; an environment of plain files, and one that was a spare, go by their link mode."""
 
-_SPARE_MODES = {"auto": ("hardlink", "clone"), "hardlink": ("hardlink",), "clone": ("clone",)}
+_SPARE_MODES = {"auto": ("hardlink", "clone", "copy"), "hardlink": ("hardlink",), "clone": ("clone",)}
 
 
 class ImageMissing(StoreError):
@@ -59,8 +60,9 @@ def choose_form(place: Place, wanted: str, manifest: str, *, store: Store, index
     if not store.writable or wanted not in _SPARE_MODES:
         return FILES
     prewarmed = index.prewarmed(manifest)
-    if prewarmed is not None and prewarmed.mode in _SPARE_MODES[wanted] and spares_of(store, manifest):
-        return SPARE
+    if prewarmed is not None and prewarmed.mode in _SPARE_MODES[wanted]:  # noqa: SIM102 - each line a look further
+        if spares_of(store, manifest, prewarmed.mode):
+            return SPARE
     if wanted == "auto":
         image = index.image(manifest)
         if image is not None and image.kind == "subvolume":
@@ -127,7 +129,7 @@ def beginning(goal: Goal, means: Means) -> Callable[[str], None]:
     if means.form == SNAPSHOT:
         return lambda path: _snapshot(f"{means.store.images}/{goal.manifest}", path)
     if means.form == SPARE:
-        return lambda path: _take_spare(means.store, goal.manifest, path)
+        return lambda path: _take(means, goal.manifest, path)
     return os.mkdir
 
 
@@ -140,26 +142,15 @@ def _snapshot(image: str, path: str) -> None:
         raise FormUnavailable from error
 
 
-def spares_of(store: Store, manifest: str) -> list[str]:
-    """The paths of the spares that are ready."""
-    directory = f"{store.spares}/{manifest}"
-    try:
-        return [f"{directory}/{name}" for name in os.listdir(directory)]
-    except FileNotFoundError:
-        return []
-
-
-def _take_spare(store: Store, manifest: str, path: str) -> None:
-    """Move a spare to `path`: each is somebody's by one rename."""
+def _take(means: Means, manifest: str, path: str) -> None:
+    """Move a spare to `path`; the environment is then said to have the link mode that it was made in."""
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):
         os.makedirs(parent, exist_ok=True)
-    for spare in spares_of(store, manifest):
-        try:
-            os.rename(spare, path)
-        except FileNotFoundError:  # somebody else's by now
-            continue
-        except OSError as error:  # on another filesystem, most of all
-            raise FormUnavailable from error
-        return
-    raise FormUnavailable
+    row = means.index.prewarmed(manifest)
+    try:
+        if row is None or not take_spare(means.store, manifest, row.mode, path):
+            raise FormUnavailable
+    except OSError as error:  # on another filesystem, most of all
+        raise FormUnavailable from error
+    means.mode = row.mode  # type: ignore[assignment]
