@@ -1,8 +1,9 @@
 """The front door of the `store` command.
 
-A common `store sync` or `store venv`, and `--version`, are done from here before click is imported; everything else
-goes through to `main`. Both share one implementation of every step. Importing is what costs here: Python starts in
-about 12 ms, click takes 30, httpcore 150, sqlite-utils 90 (``-X importtime``), so this module imports none of them.
+A common `store sync`, `store venv` or `store run`, and `--version`, are done from here before click is imported;
+everything else goes through to `main`. Both share one implementation of every step. Importing is what costs here:
+Python starts in about 12 ms, click takes 30, httpcore 150, sqlite-utils 90 (``-X importtime``), so this module imports
+none of them.
 """
 
 from __future__ import annotations
@@ -109,6 +110,18 @@ def _venv(arguments: list[str], started: float) -> int | None:
     return 0
 
 
+def _run_warm(arguments: list[str], started: float) -> int | None:  # noqa: ARG001
+    """Run a command in what is ready; None where that has to be made, or click has to understand the arguments."""
+    from wheelstore.cli.run_request import parse_common_run
+
+    request = parse_common_run(arguments, os.environ)
+    if request is None:
+        return None
+    from wheelstore.cli.running import run_warm
+
+    return run_warm(request, os.environ)
+
+
 def interrupted() -> int:
     """Say that Ctrl-C was heard; the status that shells expect of it."""
     from wheelstore.cli.console import fail
@@ -123,4 +136,4 @@ if TYPE_CHECKING:
 
     Quick = Callable[[list[str], float], int | None]
 
-_QUICK: dict[str, Quick] = {"sync": _sync_warm, "venv": _venv}
+_QUICK: dict[str, Quick] = {"sync": _sync_warm, "venv": _venv, "run": _run_warm}

@@ -11,6 +11,7 @@ import click
 from wheelstore.cli.console import explain, fail
 from wheelstore.cli.environment_commands import envs, forget, rollback, sync, venv
 from wheelstore.cli.front import interrupted
+from wheelstore.cli.instant_commands import prewarm, run_with
 from wheelstore.cli.options import CommonWords, common_options
 from wheelstore.cli.store_commands import add, du, gc, ls, path, verify, why
 from wheelstore.store.version import VERSION
@@ -46,8 +47,8 @@ def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - cl
 
 
 for command in (
-    *(sync, venv, envs, rollback, forget),
-    *(add, ls, path, why, du, gc, verify),
+    *(sync, venv, run_with, envs, rollback, forget),
+    *(add, prewarm, ls, path, why, du, gc, verify),
 ):
     cli.add_command(command)
 

@@ -140,10 +140,12 @@ def write_venv(
     system_site_packages: bool = False,
     seeded: bool = False,
     completing: bool = False,
+    activation: bool = True,
 ) -> None:
     """Make an environment in ``directory`` (new, or empty) that will be renamed to ``final``, an absolute path.
 
-    With ``completing``, it holds what is installed already, which stays where both have something.
+    With ``completing``, it holds what is installed already, which stays where both have something. Without
+    ``activation``, it has no scripts for shells to enter it.
 
     ``prompt`` is what shells show, else the environment's own name; ``seeded`` notes that pip comes with it.
 
@@ -158,6 +160,7 @@ def write_venv(
         prompt=prompt,
         system_site_packages=system_site_packages,
         seeded=seeded,
+        activation=activation,
     )
     if not os.path.isdir(directory):
         os.mkdir(directory)
@@ -195,6 +198,7 @@ def plan_venv(
     prompt: str | None = None,
     system_site_packages: bool = False,
     seeded: bool = False,
+    activation: bool = True,
 ) -> VenvPlan:
     """Decide what `write_venv` writes; reads only the templates.
 
@@ -206,14 +210,14 @@ def plan_venv(
     name = final.replace("\\", "/").rstrip("/").rpartition("/")[2] if windows else posixpath.basename(final.rstrip("/"))
     scripts = interpreter.scripts
     config = _config(interpreter, prompt, system_site_packages=system_site_packages, seeded=seeded)
-    activation = activation_scripts(directory=final, scripts=scripts, prompt=prompt or name, windows=windows)
+    shells = activation_scripts(directory=final, scripts=scripts, prompt=prompt or name, windows=windows)
     return VenvPlan(
         directories=_directories(scripts, interpreter.purelib, interpreter.platlib),
         files=(
             ("pyvenv.cfg", config),
             (".gitignore", b"*\n"),
             ("CACHEDIR.TAG", _CACHEDIR_TAG),
-            *((f"{scripts}/{script}", content) for script, content in activation),
+            *((f"{scripts}/{script}", content) for script, content in (shells if activation else ())),
         ),
         links=() if windows else _links(interpreter),
         copies=_launchers(interpreter) if windows else (),

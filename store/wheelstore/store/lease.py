@@ -75,6 +75,22 @@ class Lease:
         os.close(self._descriptor)
         self._descriptor = -1
 
+    def bequeath(self) -> int:
+        """Leave what it has to the program that this process becomes or starts; the descriptor of the lock, for that.
+
+        It protects no row from here on, and its directory and file are left, for whoever waits until the lock is free.
+        """
+        if self._written:
+            with self._index.writing():
+                self.drop()
+        descriptor, self._descriptor = self._descriptor, -1
+        return inheritable(descriptor)
+
+    @property
+    def file(self) -> str:
+        """The path of the file that is locked."""
+        return _path(self._store, self.id)
+
     @property
     def id(self) -> str:
         """The name of its file and of its row; from here on there is the file."""
@@ -130,6 +146,48 @@ class Lease:
             self._index.lease_wheels(self.id, wanted, now=self._now)
             self._written = True
             return self._index.wheels(wanted)
+
+
+def inheritable(descriptor: int) -> int:
+    """The same open file under a number that the next program has, too, and that scripts do not use by chance."""
+    if sys.platform == "win32":
+        os.set_inheritable(descriptor, True)  # noqa: FBT003
+        return descriptor
+    try:
+        copy = fcntl.fcntl(descriptor, fcntl.F_DUPFD, _NOBODYS)
+    except OSError:  # there may be no files of such numbers
+        os.set_inheritable(descriptor, True)  # noqa: FBT003
+        return descriptor
+    os.close(descriptor)
+    return copy
+
+
+_NOBODYS = 200  # shells let users name files up to 9, and use some above for themselves
+
+
+def hold_image(store: Store, index: Index, manifest: str) -> int:
+    """A descriptor with which the image of a manifest is not collected, by whomever the store is; -1 without an image.
+
+    So it is as long as anybody has it, or a copy, open. Whoever collects an image locks it for himself, then looks.
+    """
+    if sys.platform == "win32":
+        return -1
+    path = f"{store.images}/{manifest}"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), os.stat(path)) and index.image(manifest) is not None:
+            return descriptor
+    except OSError:  # it is on its way out
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return -1
 
 
 def is_there(store: Store, manifest: str) -> bool:
