@@ -63,8 +63,7 @@ class Means:
     """What an operation on environments works with.
 
     `mode` is how single files get there, `form` (see `forms`) what else they may be in, and whether that was asked for
-    is `insists`; `now` is in seconds since the epoch;
-    `say` tells people something while they wait.
+    is `insists`; `now` is in seconds since the epoch; `say` tells people something while they wait.
     """
 
     __slots__ = ("form", "index", "insists", "lease", "mode", "now", "say", "store")
