@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks import report
@@ -15,11 +15,12 @@ from benchmarks.contenders import Store, Uv
 from benchmarks.contests import CHANGED_LOCK
 from benchmarks.harness import ContenderError, Measured, Runner, spawner
 from benchmarks.locks import with_previous_version
+from benchmarks.mounts import Unavailable
 from benchmarks.scenarios import SCENARIOS, Scenario, chosen
 from benchmarks.workshop import ROOT, Workshop, configured_index, open_workshop, project_page, serving
 
 CHANGING = "idna"  # small and pure; the package of jupyter.txt that scenario one-changed changes
-CHARTED = ("warm", "warm-small", "cold", "no-op", "one-changed", "venv")
+CHARTED = ("warm", "layered", "layered-large", "bytecode", "first-import", "no-op", "one-changed", "cold", "venv")
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -28,21 +29,25 @@ def main() -> int:
     options = parse_options()
     scenarios = chosen(options.only)
     with open_workshop(options.work, options.python) as shop, spawner(shop.run) as runner:
-        index = (options.work or shop.run) / "index"
-        record(shop, runner, index)
-        with serving(index) as shop.index_url:
+        shop.index = (options.work or shop.run) / "index"
+        record(shop, runner, {stem: None for scenario in scenarios for stem in scenario.locks})
+        with serving(shop.index) as shop.index_url:
             results = []
             for number, scenario in enumerate(scenarios, 1):
                 say(f"[{number}/{len(scenarios)}] {scenario.title}")
-                measured = scenario.measure(shop, runner, rounds(scenario, options))
+                try:
+                    measured = scenario.measure(shop, runner, rounds(scenario, options))
+                except Unavailable as reason:
+                    say(f"    skipped: {reason}")
+                    continue
                 results.append((scenario, measured))
                 say_results(scenario, measured)
         found = [row for scenario, measured in results for row in report.rows(scenario, measured)]
         facts = report.machine(shop.tools, shop.run)
     partial = options.quick or options.only
     output = options.output or (Path(tempfile.mkdtemp(prefix="benchmark-results-")) if partial else RESULTS)
-    write(output, results, found, report.document(results, found, facts))
-    print("\n" + report.table(found))
+    write(output, results, report.document(results, found, facts))
+    print("\n" + report.page(results))
     say(f"written to {output}")
     return 1 if any(measured.failures for _, measured in results) else 0
 
@@ -73,16 +78,17 @@ def rounds(scenario: Scenario, options: argparse.Namespace) -> int:
     return asked or (max(2, scenario.rounds // 5) if options.quick else scenario.rounds)
 
 
-def record(shop: Workshop, runner: Runner, index: Path) -> None:
+def record(shop: Workshop, runner: Runner, stems: Iterable[str]) -> None:
     """Let each tool ask the configured index, through the loopback one, for all it will need."""
     say("recording what the contenders ask the index for")
-    with serving(index, upstream=configured_index(shop.tools)) as shop.index_url:
-        jupyter = shop.lock("jupyter").read_text()
-        changed = with_previous_version(jupyter, CHANGING, project_page(shop.index_url, CHANGING)["files"])
-        shop.lock(CHANGED_LOCK).write_text(changed)
+    with serving(shop.index, upstream=configured_index(shop.tools)) as shop.index_url:
         uv, store = Uv(shop=shop, cache="uv-recording"), Store(shop=shop, cache="store-recording")
-        for stem in ("jupyter", CHANGED_LOCK, "trio-docs"):
+        for stem in stems:
             lock = shop.lock(stem)
+            if stem == CHANGED_LOCK:
+                jupyter = shop.lock("jupyter").read_text()
+                changed = with_previous_version(jupyter, CHANGING, project_page(shop.index_url, CHANGING)["files"])
+                lock.write_text(changed)
             for steps in (uv.fresh(lock, shop.fresh("uv")), [store.sync(lock, shop.fresh("store"))]):
                 try:
                     runner.run(steps)
@@ -90,12 +96,10 @@ def record(shop: Workshop, runner: Runner, index: Path) -> None:
                     say(f"while recording: {failure}")
 
 
-def write(
-    output: Path, results: Sequence[tuple[Scenario, Measured]], found: Sequence[report.Row], document: object
-) -> None:
+def write(output: Path, results: Sequence[tuple[Scenario, Measured]], document: object) -> None:
     """Write the table, the numbers and the chart."""
     output.mkdir(parents=True, exist_ok=True)
-    (output / "table.md").write_text(report.table(found), encoding="utf-8")
+    (output / "table.md").write_text(report.page(results), encoding="utf-8")
     (output / "latest.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     (output / "chart.svg").write_text(draw(groups(results)), encoding="utf-8")
 
@@ -138,6 +142,10 @@ def say_results(scenario: Scenario, measured: Measured) -> None:
         say(f"    {report.METRICS[metric]}: {ours} {mine}, {theirs} {other}{ratio}")
     for name, failure in measured.failures.items():
         say(f"    {name} failed: {failure}")
+    for name, reason in measured.skipped.items():
+        say(f"    {name} skipped: {reason}")
+    if measured.appendix:
+        say(measured.appendix)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH = 760
-LABELS = 108  # from the left edge to where bars begin
-LONGEST = 520
+LABELS = 150  # from the left edge to where bars begin
+LONGEST = 480
 BAR, GAP, GROUP_GAP, HEADING = 18, 5, 20, 22
 TOP = 16
 

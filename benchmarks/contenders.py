@@ -12,13 +12,14 @@ from benchmarks.workshop import Workshop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uv:
-    """uv; `cache` names its cache in the workshop."""
+    """uv; `cache` names its cache in the workshop, `bytecode` says whether Python writes any of its own accord."""
 
     shop: Workshop
     cache: str = "uv-warm"
+    bytecode: bool = False
 
     def _step(self, *arguments: str | Path) -> Step:
-        environment = variables(self.shop, uv=self.cache)
+        environment = variables(self.shop, uv=self.cache, bytecode=self.bytecode)
         return Step(argv=(self.shop.tools.uv, *map(str, arguments)), environment=environment)
 
     def create(self, target: Path) -> Step:
@@ -33,6 +34,11 @@ class Uv:
         """A new environment with the lock's packages."""
         return self.create(target), self.sync(lock, target, *options)
 
+    def run(self, lock: Path, *command: str) -> Step:
+        """A command in an environment with the lock's packages that nobody keeps."""
+        options = ("--no-project", "--with-requirements", lock, "--python", self.shop.tools.python)
+        return self._step("run", "-q", *options, "--", *command)
+
     def version(self) -> Step:
         """The least that the tool can do."""
         return self._step("--version")
@@ -40,13 +46,14 @@ class Uv:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """wheelstore; `cache` names its store in the workshop."""
+    """wheelstore; `cache` names its store in the workshop, `bytecode` is as in `Uv`."""
 
     shop: Workshop
     cache: str = "store-warm"
+    bytecode: bool = False
 
     def _step(self, *arguments: str | Path) -> Step:
-        environment = variables(self.shop, store=self.cache)
+        environment = variables(self.shop, store=self.cache, bytecode=self.bytecode)
         return Step(argv=(self.shop.tools.store, *map(str, arguments)), environment=environment)
 
     def create(self, target: Path) -> Step:
@@ -57,6 +64,15 @@ class Store:
         """An environment, new or not, made exactly the lock."""
         python = self.shop.tools.python
         return self._step("sync", "-q", *options, lock, "--venv", target, "--python", python)
+
+    def prewarm(self, lock: Path, spares: int, *options: str) -> Step:
+        """So many ready-made environments in the store."""
+        python = self.shop.tools.python
+        return self._step("prewarm", "-q", *options, lock, "--spares", str(spares), "--python", python)
+
+    def run(self, lock: Path, *command: str) -> Step:
+        """A command in an environment with the lock's packages that nobody keeps."""
+        return self._step("run", "-q", lock, "--python", self.shop.tools.python, "--", *command)
 
     def version(self) -> Step:
         """The least that the tool can do."""
@@ -87,6 +103,15 @@ class Pip:
         return Step(argv=(self.shop.tools.pip, "--version"), environment=variables(self.shop))
 
 
-def variables(shop: Workshop, *, uv: str = "unused", store: str = "unused", pip: str = "unused") -> Mapping[str, str]:
-    """A command's environment with the caches of these names."""
-    return shop.environment(uv=shop.cache(uv), store=shop.cache(store), pip=shop.cache(pip))
+def importing(shop: Workshop, target: Path, modules: Sequence[str]) -> Step:
+    """The first imports in an environment, by a Python that keeps the bytecode that it makes, as Python does."""
+    argv = (str(target / "bin" / "python"), "-c", "import " + ", ".join(modules))
+    return Step(argv=argv, environment=variables(shop, bytecode=True))
+
+
+def variables(
+    shop: Workshop, *, uv: str = "unused", store: str = "unused", pip: str = "unused", bytecode: bool = False
+) -> Mapping[str, str]:
+    """A command's environment with the caches of these names, with PYTHONDONTWRITEBYTECODE or without."""
+    found = shop.environment(uv=shop.cache(uv), store=shop.cache(store), pip=shop.cache(pip))
+    return {name: value for name, value in found.items() if not (bytecode and name == "PYTHONDONTWRITEBYTECODE")}

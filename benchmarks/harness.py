@@ -37,7 +37,7 @@ class Contender:
     """One way to do what a scenario measures.
 
     `prepare` runs once, `setup` before each round, both unmeasured; `steps` are measured as one.
-    `rounds` limits how often a slow contender takes part.
+    `rounds` limits how often a slow contender takes part; `last` is a metric for the last step alone.
     """
 
     name: str
@@ -45,11 +45,12 @@ class Contender:
     setup: Callable[[int], Sequence[Step]] = no_steps
     prepare: Callable[[], Sequence[Step]] = tuple
     rounds: int | None = None
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What the steps of one round used: seconds, and bytes of memory.
+    """What the steps of one round used: seconds (`last`: of the last step alone), and bytes of memory.
 
     `peak` is that of the largest process; `tree` the sampled sum over all processes at one time, with
     shared pages divided among those that share them (0 where it was not sampled).
@@ -60,6 +61,7 @@ class Usage:
     system: float
     peak: int
     tree: int = 0
+    last: float = 0.0
 
 
 class ContenderError(Exception):
@@ -75,10 +77,15 @@ class ContenderError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Measured:
-    """What a scenario found: per contender and metric one number for each round, or why there is none."""
+    """What a scenario found: per contender and metric one number for each round, or why there is none.
+
+    `skipped` says which contenders this machine cannot have; `appendix` is Markdown for a table of its own.
+    """
 
     values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    appendix: str = ""
 
     def record(self, contender: str, **metrics: float) -> None:
         """Add one round of one contender."""
@@ -139,6 +146,7 @@ class Spawner:
             system=answer["system"],
             peak=answer["peak"],
             tree=max(tree, default=0),
+            last=answer["last"],
         )
 
     def _ask(self, request: object) -> dict[str, int]:
@@ -239,6 +247,7 @@ def compete(contenders: Sequence[Contender], rounds: int, runner: Runner, *, sam
                 cpu=used.user + used.system,
                 peak=used.peak,
                 **({"tree": used.tree} if used.tree else {}),
+                **({contender.last: used.last} if contender.last else {}),
             )
     return measured
 

@@ -14,9 +14,11 @@ from benchmarks.harness import Measured
 from benchmarks.scenarios import Comparison, Scenario
 from benchmarks.workshop import Tools
 
-SECONDS = {"wall", "cpu"}
+SECONDS = {"wall", "cpu", "import"}
 METRICS = {
     "wall": "time",
+    "import": "the import alone",
+    "slope": "slope per 1,000 files",
     "cpu": "processor time",
     "peak": "memory, largest process",
     "tree": "memory, all processes",
@@ -35,6 +37,7 @@ class Row:
     subject: float | None
     against: float | None
     ratio: float | None
+    group: str = ""
 
     @property
     def verdict(self) -> str:
@@ -54,6 +57,8 @@ def rows(scenario: Scenario, measured: Measured) -> list[Row]:
         against = measured.median(comparison.against, comparison.metric)
         if subject is None and against is None:
             continue  # not sampled on this platform
+        if {comparison.subject, comparison.against} & measured.skipped.keys():
+            continue
         ratio = measured.ratio(comparison.subject, comparison.against, comparison.metric)
         found.append(
             Row(
@@ -63,6 +68,7 @@ def rows(scenario: Scenario, measured: Measured) -> list[Row]:
                 subject=subject,
                 against=against,
                 ratio=ratio,
+                group=scenario.group,
             )
         )
     return found
@@ -72,11 +78,26 @@ def quantity(value: float | None, metric: str) -> str:
     """A median for people: milliseconds, seconds or MiB with three digits or so."""
     if value is None:
         return "failed"
+    if metric == "slope":
+        return f"{value:.2f} ms"
     if metric not in SECONDS:
         return f"{value / 2**20:.1f} MiB" if value < 100 * 2**20 else f"{value / 2**20:.0f} MiB"
     if value < 0.1:
         return f"{value * 1000:.1f} ms"
     return f"{value * 1000:.0f} ms" if value < 10 else f"{value:.1f} s"
+
+
+def page(results: Sequence[tuple[Scenario, Measured]]) -> str:
+    """Everything as Markdown: a table for each group, then the tables of scenarios that have their own."""
+    found = [row for scenario, measured in results for row in rows(scenario, measured)]
+    parts = []
+    for group in dict.fromkeys(scenario.group for scenario, _ in results):
+        of_group = [row for row in found if row.group == group]
+        own = [(scenario, measured.appendix) for scenario, measured in results if scenario.group == group]
+        parts += [f"### {group}\n"] if group else []
+        parts += [table(of_group)] if of_group else []
+        parts += [f"{scenario.title}:\n\n{appendix}" for scenario, appendix in own if appendix]
+    return "\n".join(parts)
 
 
 def table(found: Sequence[Row]) -> str:
@@ -120,6 +141,7 @@ def document(
                     for name, metrics in measured.values.items()
                 },
                 "failed": sorted(measured.failures),
+                "skipped": sorted(measured.skipped),
             }
             for scenario, measured in results
         },

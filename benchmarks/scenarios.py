@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import contests
+from benchmarks import contests, instant, many, scaling
 from benchmarks.harness import Contender, Measured, Runner, compete
 from benchmarks.sizes import fill_both
 from benchmarks.workshop import Workshop
@@ -23,13 +23,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One thing to measure. `measure` gets the number of rounds, by default `rounds`."""
+    """One thing to measure. `measure` gets the number of rounds, by default `rounds`, and needs `locks` recorded."""
 
     name: str
     title: str
     rounds: int
     measure: Callable[[Workshop, Runner, int], Measured]
     comparisons: tuple[Comparison, ...]
+    group: str = ""
+    locks: tuple[str, ...] = ("jupyter",)
 
 
 def timed(
@@ -43,6 +45,17 @@ def timed(
     return measure
 
 
+INSTANT = "Instant environments"
+BASICS = "Small things, memory and space"
+FLAT = 0.02  # of uv's slope: less than its noise
+
+IMPORTS = (
+    Comparison(subject="store layered", against="uv", metric="import", limit=0.5),
+    Comparison(subject="store layered", against="uv"),
+    Comparison(subject="store compiled", against="uv", metric="import", limit=0.5),
+    Comparison(subject="store compiled", against="uv"),
+    Comparison(subject="store", against="uv", metric="import"),
+)
 MEMORY = (
     Comparison(against="uv", metric="tree", limit=1.5),
     Comparison(against="uv", metric="peak", limit=1.5),
@@ -65,17 +78,6 @@ SCENARIOS = (
         ),
     ),
     Scenario(
-        name="warm-small",
-        title="New environment, 42 packages, warm",
-        rounds=15,
-        measure=timed(contests.warm("trio-docs")),
-        comparisons=(
-            Comparison(against="uv", limit=0.8),
-            Comparison(against="uv hardlink", limit=1.0),
-            Comparison(against="pip"),
-        ),
-    ),
-    Scenario(
         name="no-op",
         title="Nothing to do, 96 packages",
         rounds=40,
@@ -88,6 +90,7 @@ SCENARIOS = (
         rounds=30,
         measure=timed(contests.changed),
         comparisons=(Comparison(against="uv", limit=1.5),),
+        locks=("jupyter", contests.CHANGED_LOCK),
     ),
     Scenario(
         name="cold",
@@ -104,11 +107,135 @@ SCENARIOS = (
         comparisons=(Comparison(against="uv"), Comparison(against="venv")),
     ),
     Scenario(
+        name="layered",
+        title="New environment, 96 packages, layered",
+        rounds=20,
+        measure=timed(instant.layered("jupyter")),
+        comparisons=(Comparison(subject="store layered", against="uv", limit=0.25),),
+        group=INSTANT,
+    ),
+    Scenario(
+        name="layered-large",
+        title="New environment, 222 packages, layered",
+        rounds=15,
+        measure=timed(instant.layered("large")),
+        comparisons=(Comparison(subject="store layered", against="uv", limit=0.1),),
+        group=INSTANT,
+        locks=("large",),
+    ),
+    Scenario(
+        name="snapshot",
+        title="New environment, 96 packages, btrfs",
+        rounds=15,
+        measure=timed(instant.snapshot("jupyter")),
+        comparisons=(
+            Comparison(subject="store snapshot", against="uv"),
+            Comparison(subject="store snapshot", against="uv hardlink"),
+        ),
+        group=INSTANT,
+    ),
+    Scenario(
+        name="spares",
+        title="New environment, 96 packages, made beforehand",
+        rounds=15,
+        measure=timed(instant.spares),
+        comparisons=(Comparison(subject="store spare", against="uv"),),
+        group=INSTANT,
+    ),
+    Scenario(
+        name="bytecode",
+        title="New environment, 96 packages, with bytecode",
+        rounds=10,
+        measure=timed(instant.bytecode),
+        comparisons=(
+            Comparison(against="uv", limit=0.05),
+            Comparison(subject="store layered", against="uv", limit=0.05),
+        ),
+        group=INSTANT,
+    ),
+    Scenario(
+        name="first-import",
+        title="New environment and its first imports, 96 packages",
+        rounds=7,
+        measure=timed(instant.first_import("jupyter", instant.HEAVY)),
+        comparisons=IMPORTS,
+        group=INSTANT,
+    ),
+    Scenario(
+        name="first-import-large",
+        title="New environment and its first imports, 222 packages",
+        rounds=5,
+        measure=timed(instant.first_import("large", instant.HEAVY_LARGE)),
+        comparisons=IMPORTS,
+        group=INSTANT,
+        locks=("large",),
+    ),
+    Scenario(
+        name="run",
+        title="A command without an environment of its own, 96 packages",
+        rounds=20,
+        measure=timed(instant.run),
+        comparisons=(Comparison(against="uv"),),
+        group=INSTANT,
+    ),
+    Scenario(
+        name="no-op-layered",
+        title="Nothing to do, 96 packages, layered",
+        rounds=30,
+        measure=timed(instant.same("jupyter", *instant.LAYERED)),
+        comparisons=(Comparison(subject="store layered", against="uv", limit=1.0),),
+        group=INSTANT,
+    ),
+    Scenario(
+        name="no-op-large",
+        title="Nothing to do, 222 packages",
+        rounds=30,
+        measure=timed(instant.same("large")),
+        comparisons=(Comparison(against="uv", limit=1.0),),
+        group=INSTANT,
+        locks=("large",),
+    ),
+    Scenario(
+        name="scaling",
+        title="New environments of 10 to 400 packages",
+        rounds=5,
+        measure=scaling.measure,
+        comparisons=(
+            Comparison(subject="store hardlink", against="uv", metric="slope"),
+            Comparison(subject="store layered", against="uv", metric="slope", limit=FLAT),
+            Comparison(subject="store snapshot", against="uv", metric="slope", limit=FLAT),
+        ),
+        group=INSTANT,
+        locks=("large",),
+    ),
+    Scenario(
+        name="many",
+        title="Many environments of 96 packages",
+        rounds=100,
+        measure=many.measure,
+        comparisons=(),
+        group=INSTANT,
+    ),
+    Scenario(
+        name="warm-small",
+        title="New environment, 42 packages, warm",
+        rounds=15,
+        measure=timed(contests.warm("trio-docs")),
+        comparisons=(
+            Comparison(against="uv", limit=0.8),
+            Comparison(against="uv hardlink", limit=1.0),
+            Comparison(against="pip"),
+        ),
+        group=BASICS,
+        locks=("trio-docs",),
+    ),
+    Scenario(
         name="start-up",
         title="Start-up (--version)",
         rounds=30,
         measure=timed(contests.start_up),
         comparisons=(Comparison(against="uv"), Comparison(against="pip")),
+        group=BASICS,
     ),
     Scenario(
         name="memory-warm",
@@ -116,6 +243,7 @@ SCENARIOS = (
         rounds=3,
         measure=timed(contests.warm("jupyter", pip_rounds=0), sample_memory=True),
         comparisons=MEMORY,
+        group=BASICS,
     ),
     Scenario(
         name="memory-cold",
@@ -123,6 +251,7 @@ SCENARIOS = (
         rounds=3,
         measure=timed(contests.cold("jupyter"), sample_memory=True),
         comparisons=MEMORY,
+        group=BASICS,
     ),
     Scenario(
         name="size",
@@ -130,6 +259,8 @@ SCENARIOS = (
         rounds=1,
         measure=fill_both,
         comparisons=SIZES,
+        group=BASICS,
+        locks=("jupyter", "trio-docs"),
     ),
 )
 

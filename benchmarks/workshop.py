@@ -2,9 +2,10 @@
 
     WORK/tools-X.Y/   venv with uv, pip and this checkout's wheelstore       kept with --work
     WORK/index/       recorded pages and files (`recording`)                 kept with --work
-    WORK/runs/ID/     locks, home, caches, targets                           deleted when all is measured
+    WORK/run-ID/      locks, home, caches, targets                           deleted when all is measured
+    WORK/run-ID/on/X/ the same on a filesystem of its own                    (`mounts`)
 
-All of it is on one filesystem. Nothing is deleted before the last measurement: ext4 makes directories
+All but that is on one filesystem. Nothing is deleted before the last measurement: ext4 makes directories
 slowly for about a minute after a large removal.
 """
 
@@ -19,11 +20,14 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.mounts import mounted
+
 ROOT = Path(__file__).resolve().parents[1]
+LOCKS = (ROOT / "examples", ROOT / "benchmarks")
 TARGET_VERSIONS = ("3.12", "3.13", "3.11", "3.14")
 
 
@@ -43,7 +47,10 @@ class Workshop:
 
     run: Path
     tools: Tools
+    index: Path = Path()
     index_url: str = ""
+    mounts: ExitStack = field(default_factory=ExitStack)
+    _others: dict[str, Workshop] = field(default_factory=dict)
     _targets: Iterator[int] = field(default_factory=itertools.count)
 
     def lock(self, stem: str) -> Path:
@@ -57,6 +64,23 @@ class Workshop:
     def fresh(self, label: str) -> Path:
         """A path for an environment that no other round has used."""
         return self.run / "targets" / f"{next(self._targets):04}-{label}"
+
+    def on(self, kind: str) -> Workshop:
+        """A workshop of the same tools and locks on a filesystem of its own: "btrfs" or "ext4".
+
+        It is made when it is first asked for, and goes with this one.
+
+        Raises:
+            Unavailable: this machine cannot have one.
+        """
+        if kind not in self._others:
+            place = self.mounts.enter_context(mounted(kind, self.run / "on"))
+            self._others[kind] = Workshop(run=furnish(place), tools=self.tools)
+        other = self._others[kind]
+        for lock in (self.run / "locks").iterdir():
+            shutil.copy(lock, other.run / "locks")
+        other.index_url = self.index_url
+        return other
 
     def environment(self, *, uv: Path, store: Path, pip: Path, **more: str) -> Mapping[str, str]:
         """All variables that a contender's command sees."""
@@ -87,13 +111,32 @@ def open_workshop(work: Path | None, python: str | None) -> Iterator[Workshop]:
     directory.mkdir(parents=True, exist_ok=True)
     run = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
     try:
-        for name in ("locks", "home", "caches", "targets", "tmp"):
-            (run / name).mkdir()
-        for lock in sorted((ROOT / "examples").glob("*.txt")):
-            shutil.copy(lock, run / "locks")
-        yield Workshop(run=run, tools=install_tools(directory, find_target(python)))
+        with ExitStack() as mounts:
+            furnish(run)
+            yield Workshop(run=run, tools=install_tools(directory, find_target(python)), mounts=mounts)
     finally:
-        shutil.rmtree(run if work else directory, ignore_errors=True)
+        remove(run if work else directory)
+
+
+def furnish(run: Path) -> Path:
+    """Make the directories and the locks of a workshop."""
+    for name in ("locks", "home", "caches", "targets", "tmp"):
+        (run / name).mkdir()
+    for directory in LOCKS:
+        for lock in directory.glob("*.txt"):
+            shutil.copy(lock, run / "locks")
+    return run
+
+
+def remove(directory: Path) -> None:
+    """Remove a tree, the read-only directories of images too; what cannot be removed stays."""
+    for place, names, _files in os.walk(directory):
+        for name in names:
+            path = os.path.join(place, name)
+            if not os.path.islink(path):
+                with suppress(OSError):
+                    os.chmod(path, 0o700)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def install_tools(directory: Path, python: str) -> Tools:
