@@ -203,5 +203,5 @@ def test_both_names_are_the_same_command() -> None:
     assert done.stdout == call_store("--version").stdout
 
 
-def test_the_front_door_answers_for_sync_and_venv_only() -> None:
-    assert set(front._QUICK) == {"sync", "venv"}
+def test_the_front_door_answers_for_what_is_common() -> None:
+    assert set(front._QUICK) == {"sync", "venv", "run"}

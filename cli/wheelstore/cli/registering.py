@@ -152,8 +152,7 @@ def _use(goal: Goal, means: Means) -> None:
     means.index.use_manifest(goal.manifest, now=means.now)
     if means.form in ("layered", "snapshot"):
         means.index.use_image(goal.manifest, now=means.now)
-    elif means.form == "spare":
-        means.index.use_prewarmed(goal.manifest, now=means.now)
+    means.index.use_prewarmed(goal.manifest, now=means.now)
 
 
 def claim_image(place: Place, goal: Goal, means: Means) -> None:
