@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from support.commands import Running, eventually, store_script
 from support.front_door import FrontDoor, call_store
 from support.interpreters import every_python, facts_of
 from support.rot import rot
@@ -183,6 +186,43 @@ def test_what_is_there_already_gives_way(store: FrontDoor, full_store: Path, uni
     cached.unlink()
     assert store("sync", lock, "--reinstall").status == 0
     assert cached.stat().st_nlink == 2
+
+
+def compilers(parent: int) -> list[int]:
+    """The processes that a command has started to compile."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            its_parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            if its_parent == parent and b"_compile_script.py" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except OSError:  # it has just ended
+            continue
+    return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_compilation_leaves_neither_processes_nor_files(number: int, work: Path, tmp_path: Path) -> None:
+    slow = "".join(f"def f{n}(a): return [a, {n}] + [x for x in range(a) if x != {n}]\n" for n in range(12_000))
+    wheel = make_wheel(tmp_path, "slow", files={"one.py": slow.encode(), "two.py": f"{slow}pass\n".encode()})
+    lock = work / "lock.txt"
+    lock.write_text(f"slow==1.0 --hash=sha256:{sha256_of(wheel)}\n")
+    store = tmp_path / "store"
+    assert call_store("add", wheel).status == 0
+    command = [store_script(), "sync", str(lock), "--find-links", str(tmp_path), "--compile-bytecode"]
+    with Running(command, environ=os.environ, cwd=work) as running:
+        eventually(lambda: len(compilers(running.pid)) == min(2, os.cpu_count() or 1))
+        started = compilers(running.pid)
+        running.send(number)
+        ran = running.finish()
+    assert ran.status == (130 if number == signal.SIGINT else -9)
+    eventually(lambda: not any(os.path.exists(f"/proc/{process}") for process in started))
+    assert not (work / ".venv").exists()
+    assert call_store("gc").status == 0
+    assert flaws_of(store, collected=True) == []
+    again = call_store("sync", lock, "--find-links", tmp_path, "--compile-bytecode")
+    assert (again.status, len(pycs(work / ".venv"))) == (0, 2)
 
 
 def test_two_stores_have_the_same_bytecode(universe: Universe, work: Path, tmp_path: Path) -> None:
