@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.recording import METADATA, replace
 
-PIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*==[^\n]*(?:\\\n[^\n]*)*\n", re.MULTILINE)
+PIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*==(?:[^\n]*\\\n)*[^\n]*\n", re.MULTILINE)
 FILES = 150  # of a wheel: the average of the large lock
 DIRECTORY = 12  # files of a directory
 WHEEL = b"Wheel-Version: 1.0\nGenerator: benchmarks\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -123,3 +124,25 @@ def test_the_spawner_stops_at_the_first_step_that_fails_and_shows_its_output(tmp
     assert caught.value.status == 7
     assert caught.value.output.strip() == "oops"
     assert not (tmp_path / "ran").exists()
+
+
+@posix
+def test_the_last_step_is_timed_alone_too(tmp_path: Path) -> None:
+    slow = Step(argv=(sys.executable, "-I", "-S", "-c", "sum(range(5_000_000))"), environment={})
+    quick = Step(argv=(sys.executable, "-I", "-S", "-c", ""), environment={})
+    with spawner(tmp_path) as runner:
+        used = runner.run([slow, quick])
+    assert 0 < used.last < used.wall / 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2)")
+def test_what_a_command_leaves_running_ends_before_the_next_and_costs_no_time(tmp_path: Path) -> None:
+    script = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    t = time.process_time()\n"
+    script += f"    while time.process_time() < t + 0.3: pass\n    open({str(tmp_path / 'done')!r}, 'w').close()"
+    with spawner(tmp_path) as runner:
+        started = time.perf_counter()
+        used = runner.run([Step(argv=(sys.executable, "-I", "-S", "-c", script), environment={})])
+        waited = time.perf_counter() - started
+    assert (tmp_path / "done").exists()
+    assert used.user + used.system > 0.3
+    assert used.wall < waited - 0.2
