@@ -18,6 +18,7 @@ from support.commands import Ran, bare_environment
 from support.interpreters import facts_of
 from support.universe import Universe, make_universe
 from wheelstore.materialize.environment import marks_hold, marks_of, read_state, write_state
+from wheelstore.materialize.fresh import remove_tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,7 @@ class Scene:
 
     def restore(self, name: str) -> None:
         """Put everything back to how it was when it was kept."""
-        shutil.rmtree(self.here)
+        remove_tree(str(self.here))
         copy_tree(self.root / "kept" / name, self.here)
         for environment in self._untouched[name]:
             _mark_again(str(environment))

@@ -23,7 +23,12 @@ def read_index(store: Path, query: str) -> list[tuple[Any, ...]]:
 
 def flaws_of(store: Path, *, collected: bool) -> list[str]:
     """What is wrong with a store that no command is using; if it was just `collected`, nothing may be left over."""
-    return [*_reference_flaws(store), *_blob_flaws(store, collected=collected), *_leftovers(store, collected=collected)]
+    return [
+        *_reference_flaws(store),
+        *_blob_flaws(store, collected=collected),
+        *_image_flaws(store, collected=collected),
+        *_leftovers(store, collected=collected),
+    ]
 
 
 def _reference_flaws(store: Path) -> list[str]:
@@ -52,6 +57,22 @@ def _blob_flaws(store: Path, *, collected: bool) -> list[str]:
         if collected and name not in rows:
             flaws.append(f"blob {name} is in no row")
     return flaws
+
+
+def _image_flaws(store: Path, *, collected: bool) -> list[str]:
+    rows = {manifest for (manifest,) in read_index(store, "SELECT manifest FROM images")}
+    there = set(os.listdir(store / "images"))
+    flaws = [f"image {manifest} is missing" for manifest in rows - there]
+    if collected:
+        flaws += [f"images/{name} is left" for name in there - rows]
+        claims = read_index(store, "SELECT key FROM memory WHERE key LIKE 'layer %'")
+        owners = {identifier for (identifier,) in read_index(store, "SELECT id FROM environments")}
+        flaws += [f"{claim} is nobody's" for (claim,) in claims if claim.split(" ")[2] not in owners]
+    layered = "SELECT path, manifest FROM environments WHERE mode = 'layered'"
+    flaws += [f"{path} has no image" for path, manifest in read_index(store, layered) if manifest not in rows]
+    named = "SELECT manifest FROM images UNION SELECT manifest FROM shapes UNION SELECT manifest FROM prewarmed"
+    known = {digest for (digest,) in read_index(store, "SELECT digest FROM manifests")}
+    return flaws + [f"manifest {one} is not there" for (one,) in read_index(store, named) if one not in known]
 
 
 def _leftovers(store: Path, *, collected: bool) -> list[str]:

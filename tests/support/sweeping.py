@@ -112,6 +112,41 @@ def blob_of(scene: Scene, name: str) -> Path:
     return scene.store / "blobs" / key
 
 
+LAYERED = ("--link-mode", "layered", "--no-compile-bytecode")
+
+
+def prepare_image(scene: Scene) -> None:
+    """A layered environment, so that another one finds everything ready."""
+    prepare_wheels(scene)
+    scene.done("sync", "old.txt", *LAYERED, "--venv", "other")
+
+
+def prepare_layered(scene: Scene) -> None:
+    """A layered environment, and the wheels of what it is to become."""
+    prepare_wheels(scene)
+    scene.done("add", "new.txt")
+    scene.done("sync", "old.txt", *LAYERED)
+
+
+def prepare_images(scene: Scene) -> None:
+    """Images: one in use, one of an environment that was deleted, one that another has left, one half built."""
+    prepare_layered(scene)
+    scene.lock("garbage.txt", "echo==1.0", "pip==99.0")
+    scene.done("sync", "garbage.txt", *LAYERED, "--venv", "gone")
+    shutil.rmtree(scene.work / "gone")
+    scene.done("sync", "new.txt", *LAYERED, "--venv", "changed")
+    scene.done("sync", "old.txt", *LAYERED, "--venv", "changed")
+    (scene.store / "images/0123.lease-1-00000000/lib").mkdir(parents=True)
+
+
+IMAGE_OPERATIONS = {
+    "layered": Operation(prepare=prepare_wheels, words=("sync", "old.txt", *LAYERED), least=90),
+    "layered warm": Operation(prepare=prepare_image, words=("sync", "old.txt", *LAYERED), least=30),
+    "layered change": Operation(prepare=prepare_layered, words=("sync", "new.txt"), back=("sync", "old.txt"), least=60),
+    "gc": Operation(prepare=prepare_images, words=("gc", "--grace", "0s"), least=30),
+}
+
+
 STORE_OPERATIONS = {
     "add": Operation(prepare=prepare_store, words=("add", "new.txt"), least=120),
     "gc": Operation(prepare=prepare_garbage, words=("gc", "--grace", "0s"), least=30),
@@ -131,6 +166,7 @@ class Snapshot:
     environment: dict[str, str]
     state: State | None
     beside: list[str]
+    images: dict[str, str]
     index: dict[str, list[tuple[object, ...]]]
 
 
@@ -141,6 +177,7 @@ def snapshot(scene: Scene) -> Snapshot:
         environment=content(scene.venv),
         state=state and state._replace(id="", boot="", marks=""),
         beside=sorted(os.listdir(scene.work)),
+        images=content(scene.store / "images") if scene.store.exists() else {},
         index={query: sorted(read_index(scene.store, query), key=repr) for query in _QUERIES if scene.store.exists()},
     )
 
@@ -153,6 +190,8 @@ _QUERIES = (
     "SELECT path, manifest, mode, python, filesystem, generation, missing IS NOT NULL FROM environments",
     "SELECT path, number, g.manifest FROM generations g JOIN environments e ON environment = id",
     "SELECT key, size FROM blobs",
+    "SELECT manifest, kind, size FROM images",
+    "SELECT manifest, kind, plan FROM shapes",
 )
 
 
@@ -212,7 +251,8 @@ class Sweep:
         found = self._end()
         flaws = [f"{words}: {flaw}" for flaw in self._environment_flaws()]
         # How often an environment has changed, and so what its history keeps, depends on what the killed one came to.
-        names = [name for name in _differing(goal, found) if forward or name != "index"]
+        # So is what is kept for a change that was not decided, until the environment has become something else.
+        names = [name for name in _differing(goal, found) if forward or name not in ("images", "index")]
         flaws += [f"{name} differs: {_difference(goal, found, name)}" for name in names]
         return flaws + flaws_of(scene.store, collected=self.collects)
 
@@ -227,7 +267,8 @@ class Sweep:
 
 
 def _differing(goal: Snapshot, found: Snapshot) -> list[str]:
-    return [name for name in ("environment", "state", "beside", "index") if getattr(goal, name) != getattr(found, name)]
+    names = ("environment", "state", "beside", "images", "index")
+    return [name for name in names if getattr(goal, name) != getattr(found, name)]
 
 
 def _difference(goal: Snapshot, found: Snapshot, name: str) -> str:
