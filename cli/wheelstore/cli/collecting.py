@@ -14,11 +14,13 @@ from typing import TextIO
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.summary import counted, duration, size_text
 from wheelstore.materialize.fresh import FreshEnvironment
+from wheelstore.materialize.spares import fill
 from wheelstore.resolve.facts import Facts
 from wheelstore.store.collection import collect, rehearse
 from wheelstore.store.errors import StoreError
 from wheelstore.store.index import EnvironmentRow, open_index
 from wheelstore.store.layout import Store, open_store
+from wheelstore.store.lease import Lease
 from wheelstore.store.policy import Freed, Policy, Watch, unwatched
 from wheelstore.store.roots import Presence, look
 
@@ -64,7 +66,7 @@ def run_gc(request: GcRequest, *, started: float) -> None:
         StoreError: what the user has to know; what was freed until then is freed.
     """
     console = Console(quiet=request.quiet or int(request.json), verbose=request.verbose)
-    freed, pages = Freed(), Pages()
+    freed, pages, refilled = Freed(), Pages(), 0
     if _is_there(request.store):
         store = open_store(request.store)
         if not store.writable:
@@ -73,12 +75,16 @@ def run_gc(request: GcRequest, *, started: float) -> None:
         with watching(console.stream, wanted=request.progress and not console.quiet) as watch:
             freed = _collect(request, store, console, watch, now=now)
             pages = _prune(request, store, now=now)
+        if not request.dry_run:
+            refilled = _refill(store, console, now=now)
     seconds = time.perf_counter() - started
     if request.json:
-        write_json(_as_json(request, freed, pages, seconds))
+        write_json(_as_json(request, freed, pages, refilled, seconds))
     else:
         for line in _summary(request, freed, pages, seconds, console):
             console.say(line)
+        if refilled:
+            console.say(f"Made {counted(refilled, 'spare')} ready again")
     for wheel in freed.unrecorded[:1]:
         many = f" and {len(freed.unrecorded) - 1} more" if len(freed.unrecorded) > 1 else ""
         console.warn(
@@ -121,6 +127,19 @@ def _remove_abandoned(store: Store, rows: Sequence[EnvironmentRow]) -> None:
                 FreshEnvironment(row.path).remove_abandoned()
 
 
+def _refill(store: Store, console: Console, *, now: float) -> int:
+    """Make the spares anew that environments have become; how many. What gets in the way is told, and no failure."""
+    refilled = 0
+    with open_index(store.index_path) as index:
+        for row in index.all_prewarmed():
+            try:
+                with Lease(store, index, now=now) as lease:
+                    refilled += fill(store, index, lease, row)
+            except (StoreError, OSError) as error:
+                console.warn(f"spares for {row.source} cannot be made: {error}")
+    return refilled
+
+
 def _prune(request: GcRequest, store: Store, *, now: float) -> Pages:
     if request.policy.older_than is None or not os.path.exists(store.facts_path):
         return Pages()
@@ -132,7 +151,7 @@ def _prune(request: GcRequest, store: Store, *, now: float) -> Pages:
     return Pages(count, size)
 
 
-def _as_json(request: GcRequest, freed: Freed, pages: Pages, seconds: float) -> dict[str, object]:
+def _as_json(request: GcRequest, freed: Freed, pages: Pages, refilled: int, seconds: float) -> dict[str, object]:
     return {
         "freed_bytes": freed.size + pages.size,
         "dry_run": request.dry_run,
@@ -140,6 +159,8 @@ def _as_json(request: GcRequest, freed: Freed, pages: Pages, seconds: float) -> 
         "generations": {"count": freed.generations},
         "manifests": {"count": freed.manifests},
         "wheels": {"count": freed.wheels},
+        "images": {"count": freed.images, "bytes": freed.image_bytes},
+        "spares": {"count": freed.spares, "bytes": freed.spare_bytes},
         "blobs": {"count": freed.blobs, "bytes": freed.blob_bytes},
         "orphans": {"count": freed.orphans, "bytes": freed.orphan_bytes},
         "leftovers": {"count": freed.leftovers, "bytes": freed.leftover_bytes},
@@ -148,6 +169,7 @@ def _as_json(request: GcRequest, freed: Freed, pages: Pages, seconds: float) -> 
             {"path": one.row.path, "since": _utc(one.since), "until": _utc(one.until)} for one in freed.missing
         ],
         "unrecorded": freed.unrecorded,
+        "refilled": refilled,
         "seconds": round(seconds, 4),
     }
 
@@ -182,6 +204,8 @@ def _details(freed: Freed, pages: Pages) -> Iterator[str]:
         if count:
             yield counted(count, noun)
     for count, size, noun in (
+        (freed.images, freed.image_bytes, "image"),
+        (freed.spares, freed.spare_bytes, "spare"),
         (freed.blobs, freed.blob_bytes, "blob"),
         (freed.orphans, freed.orphan_bytes, "orphaned file"),
         (freed.leftovers, freed.leftover_bytes, "leftover file"),
