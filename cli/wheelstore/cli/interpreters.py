@@ -10,6 +10,7 @@ import sys
 
 from wheelstore.materialize.discovery import find_interpreter
 from wheelstore.materialize.interpreter import Interpreter, stamp
+from wheelstore.materialize.shims import without_shims
 from wheelstore.store.errors import StoreError
 
 TYPE_CHECKING = False
@@ -100,13 +101,15 @@ def _present(place: Place, memory: Memory, environ: Mapping[str, str]) -> tuple[
 
 def find(request: str | None, memory: Memory, environ: Mapping[str, str]) -> tuple[Interpreter, str]:
     """The interpreter that `request` names, and its stamp; it is started once, then remembered."""
+    directory = os.getcwd()
+    path = environ.get("PATH", os.defpath).split(os.pathsep)
     interpreter = find_interpreter(
         request,
-        search_path=environ.get("PATH", os.defpath).split(os.pathsep),
+        search_path=without_shims(path, directory=directory, chosen=environ.get("PYENV_VERSION", "")),
         memory=memory,
         installations=_installations(environ),
         registered=_registered(),
-        directory=os.getcwd(),
+        directory=directory,
     )
     return interpreter, stamp(interpreter.executable)
 
