@@ -229,7 +229,7 @@ def build(place: Place, goal: Goal, means: Means, *, options: VenvOptions = DEFA
 
 def _build(place: Place, goal: Goal, means: Means, options: VenvOptions) -> None:
     interpreter = goal.interpreter
-    with FreshEnvironment(place.path, begin=beginning(goal, means)) as fresh:
+    with FreshEnvironment(place.path, begin=beginning(place.path, goal, means)) as fresh:
         try:
             completing = means.form in (SNAPSHOT, SPARE)
             write_venv(

@@ -6,6 +6,7 @@ Which one it can be depends on what the store has; how each is filled is for `en
 from __future__ import annotations
 
 import os
+import sys
 
 from wheelstore.materialize.plan import PlanDamaged, unpack
 from wheelstore.materialize.shapes import LAYER, SHELL
@@ -50,12 +51,16 @@ def choose_form(place: Place, wanted: str, manifest: str, *, store: Store, index
 
     ``auto`` leaves a layered environment what it is, and takes what is ready for a new one: a spare, or an image that
     can be snapshot. Layers are only for those who ask, since their files are then the store's.
+
+    Raises:
+        SnapshotsUnsupported: one was asked for, and the store is where there are none; no image is made in vain.
     """
     if wanted == LAYERED or (wanted == "auto" and _is_layered(place)):
         return LAYERED
     if place.existing:
         return FILES
     if wanted == SNAPSHOT:
+        _check_snapshots(place, manifest, store)
         return SNAPSHOT
     if not store.writable or wanted not in _SPARE_MODES:
         return FILES
@@ -68,6 +73,14 @@ def choose_form(place: Place, wanted: str, manifest: str, *, store: Store, index
         if image is not None and image.kind == "subvolume":
             return SNAPSHOT
     return FILES
+
+
+def _check_snapshots(place: Place, manifest: str, store: Store) -> None:
+    from wheelstore.materialize.subvolumes import SnapshotsUnsupported, is_btrfs
+
+    if sys.platform.startswith("linux") and not is_btrfs(store.root):
+        image = f"{store.images}/{manifest}"
+        raise SnapshotsUnsupported(image, place.path, "the store's filesystem is not btrfs")
 
 
 def _is_layered(place: Place) -> bool:
@@ -124,22 +137,22 @@ def formed(goal: Goal, means: Means, wanted: str) -> Goal:
     return goal._replace(plan=plan)
 
 
-def beginning(goal: Goal, means: Means) -> Callable[[str], None]:
-    """What makes the directory of a new environment, with what its form has in there already."""
+def beginning(place: str, goal: Goal, means: Means) -> Callable[[str], None]:
+    """What makes the directory of an environment that will be at `place`, with what its form has in there already."""
     if means.form == SNAPSHOT:
-        return lambda path: _snapshot(f"{means.store.images}/{goal.manifest}", path)
+        return lambda path: _snapshot(f"{means.store.images}/{goal.manifest}", path, place)
     if means.form == SPARE:
         return lambda path: _take(means, goal.manifest, path)
     return os.mkdir
 
 
-def _snapshot(image: str, path: str) -> None:
+def _snapshot(image: str, path: str, place: str) -> None:
     from wheelstore.materialize.subvolumes import SnapshotsUnsupported, snapshot_tree
 
     try:
         snapshot_tree(image, path)
     except SnapshotsUnsupported as error:
-        raise FormUnavailable from error
+        raise FormUnavailable from SnapshotsUnsupported(image, place, error.reason)
 
 
 def _take(means: Means, manifest: str, path: str) -> None:
