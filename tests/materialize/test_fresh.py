@@ -14,7 +14,7 @@ from wheelstore.materialize import fresh
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable, remove_tree
 
 without_exchange = pytest.param(lambda _one, _other: False, id="two renames")
-exchange = pytest.param(fresh._exchange, id="one exchange")
+exchange = pytest.param(fresh.exchange, id="one exchange")
 EXCHANGES = pytest.mark.parametrize("swap", [exchange, without_exchange])
 Swap = Callable[[str, str], bool]
 
@@ -104,7 +104,7 @@ def test_what_is_there_is_not_replaced_without_saying_so(path: Path, trash: Path
 def test_what_is_there_is_replaced_and_removed(
     path: Path, trash: Path, kind: str, swap: Swap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh, "_exchange", swap)
+    monkeypatch.setattr(fresh, "exchange", swap)
     occupy(trash.parent / "elsewhere")
     if kind == "file":
         path.write_text("mine")
@@ -129,16 +129,16 @@ def test_there_is_an_environment_at_every_moment(path: Path, trash: Path, monkey
 def test_linux_can_exchange(path: Path, trash: Path) -> None:
     occupy(path)
     (trash / "a").mkdir()
-    assert fresh._exchange(str(path), str(trash / "a"))
+    assert fresh.exchange(str(path), str(trash / "a"))
     assert (trash / "a/lib/mine.py").exists()
     assert os.listdir(path) == []
-    assert not fresh._exchange(str(path), str(trash / "none"))
+    assert not fresh.exchange(str(path), str(trash / "none"))
 
 
 def test_where_the_trash_cannot_take_it_the_old_one_waits_beside(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh, "_exchange", lambda _one, _other: False)
+    monkeypatch.setattr(fresh, "exchange", lambda _one, _other: False)
     occupy(path)
     make(path, tmp_path / "none")
     assert os.listdir(path.parent) == ["env"]
@@ -150,7 +150,7 @@ def test_where_the_trash_cannot_take_it_the_old_one_waits_beside(
 def test_a_replacement_that_fails_puts_the_old_one_back(
     path: Path, trash: Path, call: int, failure: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh, "_exchange", lambda _one, _other: False)
+    monkeypatch.setattr(fresh, "exchange", lambda _one, _other: False)
     occupy(path)
     before = tree_of(path.parent)
     real, calls = os.rename, []

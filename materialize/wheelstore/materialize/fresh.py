@@ -134,7 +134,7 @@ class FreshEnvironment:
     def _replace(self, trash: str) -> Replaced | None:
         old, claim = self.directory, _claimed(self.path)
         try:
-            if not _exchange(self.directory, self.path):
+            if not exchange(self.directory, self.path):
                 old = self._supplant()
             if os.path.islink(old) or not os.path.isdir(old):
                 os.unlink(old)
@@ -235,7 +235,7 @@ def _claimed(directory: str) -> int:
         return -1
 
 
-def _exchange(one: str, other: str) -> bool:
+def exchange(one: str, other: str) -> bool:
     """Let two files or directories change names in one step; false where that cannot be done (renameat2(2))."""
     if not sys.platform.startswith("linux"):
         return False

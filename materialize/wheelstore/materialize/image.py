@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from wheelstore.materialize.fresh import exchange
 from wheelstore.materialize.shapes import image_of
 from wheelstore.materialize.tree import Tree
 from wheelstore.store.btrfs import create_subvolume, is_btrfs, set_read_only
@@ -80,6 +81,24 @@ def publish_image(built: BuiltImage, manifest: str, *, store: Store, index: Inde
     flush_names(store.images)
     index.put_image(ImageRow(manifest, built.kind, built.size, now, now))
     return True
+
+
+def replace_image(built: BuiltImage, manifest: str, *, store: Store, index: Index, now: float) -> None:
+    """Put an image into the place of one that is damaged, or gone, inside `Index.writing`.
+
+    In one step, where the system has one: environments look into it. The other is where the new one was built then, for
+    the caller to remove.
+    """
+    place = f"{store.images}/{manifest}"
+    before = index.image(manifest)
+    if os.path.lexists(place) and not exchange(built.directory, place):
+        os.makedirs(store.trash, 0o755, exist_ok=True)
+        _unseal(place)
+        os.rename(place, f"{store.trash}/image-{os.urandom(8).hex()}")
+    if not os.path.lexists(place):
+        os.rename(built.directory, place)
+    flush_names(store.images)
+    index.put_image(ImageRow(manifest, built.kind, built.size, now, now if before is None else before.used))
 
 
 def _unseal(place: str) -> None:

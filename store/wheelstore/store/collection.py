@@ -19,7 +19,6 @@ from wheelstore.store.index_collection import IndexCollection, rehearsal_of
 from wheelstore.store.index_ready import (
     drop_prewarmed,
     expired_prewarmed,
-    is_anybodys_image,
     stale_claims,
     unused_images,
 )
@@ -223,18 +222,12 @@ class Collection:
             self._remove_leftover(leftover)
             if self.pace.is_over:
                 return
-        self._strange_images(found.images)
+        self._ready.leftovers(found.images)
         for name in found.tokens:
             if name not in known:
                 self.freed.leftovers += 1
                 if not self.rehearses:
                     drop_token(self.store, name)
-
-    def _strange_images(self, names: Iterable[str]) -> None:
-        strangers = [name for name in names if not is_anybodys_image(self.index, name)]
-        if strangers:
-            self._sweep.make_durable()
-            self._ready.leftovers(strangers)
 
     def _remove_leftover(self, leftover: Leftover) -> None:
         if self.rehearses or remove_leftover(self.store, leftover):
@@ -273,9 +266,7 @@ class Collection:
         """Delete the rows of images that may still go, then remove their directories."""
         try:
             self.pace.each(self.index, rows, lambda row: self._ready.drop(str(row[0]), cutoff=cutoff))
-            if self._dropped:
-                self._sweep.make_durable()
-                self._ready.clear()
+            self._ready.clear()
         finally:
             self._ready.let_go()
 

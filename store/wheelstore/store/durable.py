@@ -43,6 +43,22 @@ def flush_names(directory: str) -> None:
         os.close(descriptor)
 
 
+def flush_index(path: str) -> None:
+    """Wait until what was committed to the index is on the disk: it is in its log, or has been synced since.
+
+    Raises:
+        OSError: the kernel could not write it.
+    """
+    try:
+        descriptor = os.open(f"{path}-wal", os.O_RDWR)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _syncfs(directory: str) -> None:
     """syncfs(2), which Python does not have."""
     import ctypes

@@ -44,11 +44,6 @@ def unused_images(index: Index, cutoff: float) -> Iterator[list[tuple[Any, ...]]
         last = page[-1][0]
 
 
-def is_idle(index: Index, manifest: str) -> bool:
-    """Whether there is an image that nobody needs; inside `writing`, unless a guess will do."""
-    return bool(_run(index, f"SELECT 1 FROM images WHERE manifest = ? AND {IDLE}", manifest))
-
-
 def drop_image(index: Index, manifest: str, *, cutoff: float) -> ImageRow | None:
     """Delete the row of an image if it may still go, inside `writing`; its directory is nobody's from here on."""
     gone = _run(

@@ -20,12 +20,39 @@ from functools import partial
 
 from wheelstore.store.btrfs import is_subvolume, set_read_only
 from wheelstore.store.claims import claim_directory
+from wheelstore.store.durable import flush_index
 from wheelstore.store.index import Index
 from wheelstore.store.index_ready import drop_image, is_anybodys_image, wanted_spares
 from wheelstore.store.layout import Store
 from wheelstore.store.leftovers import remove
 from wheelstore.store.pace import Pace
 from wheelstore.store.policy import Freed
+
+
+def drop_idle(store: Store, index: Index, manifest: str) -> bool:
+    """Remove the image of a manifest, if nobody needs it; whether it went."""
+    ready = _ready(store, index)
+    try:
+        with index.writing():
+            ready.drop(manifest, cutoff=float("inf"))
+        ready.clear()
+    finally:
+        ready.let_go()
+    return bool(ready.freed.images)
+
+
+def drop_stranger(store: Store, index: Index, name: str) -> None:
+    """Remove what is called like an image and is none."""
+    _ready(store, index).leftovers([name])
+
+
+def drop_spare(store: Store, index: Index, manifest: str, name: str) -> None:
+    """Remove a spare, unless it is somebody's by now."""
+    _ready(store, index).discard(f"{store.spares}/{manifest}/{name}", lambda: False)
+
+
+def _ready(store: Store, index: Index) -> Ready:
+    return Ready(store=store, index=index, pace=Pace(rests=False), rehearses=False, freed=Freed(), dropped={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +86,11 @@ class Ready:
             self.freed.image_bytes += row.size
 
     def clear(self) -> None:
-        """Remove the directories of the images that were dropped, whose rows' deletion is on the disk."""
+        """Remove the directories of the images that were dropped."""
+        if self.dropped:
+            flush_index(self.store.index_path)
         for name in [*self.dropped]:
-            self._discard(f"{self.store.images}/{name}", partial(is_anybodys_image, self.index, name))
+            self.discard(f"{self.store.images}/{name}", partial(is_anybodys_image, self.index, name))
             _let_go(self.dropped.pop(name))
 
     def let_go(self) -> None:
@@ -71,7 +100,10 @@ class Ready:
 
     def leftovers(self, names: Iterable[str]) -> None:
         """Remove what is called like an image and is none: of a process that was killed before its row, or after it."""
-        for name in names:
+        strangers = [name for name in names if not is_anybodys_image(self.index, name)]
+        if strangers and not self.rehearses:
+            flush_index(self.store.index_path)
+        for name in strangers:
             path = f"{self.store.images}/{name}"
             try:
                 claim = _claimed(path)
@@ -79,7 +111,7 @@ class Ready:
                 continue
             try:
                 size = own_size(path)
-                if self._discard(path, partial(is_anybodys_image, self.index, name)):
+                if self.discard(path, partial(is_anybodys_image, self.index, name)):
                     self.freed.leftovers += 1
                     self.freed.leftover_bytes += size
             finally:
@@ -93,7 +125,7 @@ class Ready:
             directory = f"{self.store.spares}/{manifest}"
             for name in self._excess(manifest):
                 size = own_size(f"{directory}/{name}")
-                if self._discard(f"{directory}/{name}", partial(self._is_wanted, manifest, name)):
+                if self.discard(f"{directory}/{name}", partial(self._is_wanted, manifest, name)):
                     self.freed.spares += 1
                     self.freed.spare_bytes += size
             if not self.rehearses and wanted_spares(self.index, manifest) is None:
@@ -111,7 +143,7 @@ class Ready:
     def _is_wanted(self, manifest: str, name: str) -> bool:
         return name not in self._excess(manifest)
 
-    def _discard(self, path: str, is_wanted: Callable[[], bool]) -> bool:
+    def discard(self, path: str, is_wanted: Callable[[], bool]) -> bool:
         """Remove a directory, unless it `is_wanted`; whether it went, or would have."""
         if self.rehearses:
             return not is_wanted()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from wheelstore.store.blobs import blob_key, blob_name
+from wheelstore.store.durable import flush_index
 from wheelstore.store.index import Index
 from wheelstore.store.index_collection import IndexCollection
 from wheelstore.store.layout import Store
@@ -81,16 +82,8 @@ class Sweep:
 
     def make_durable(self) -> None:
         """Wait until the rows' deletion is on the disk: it is in the log, or in the database since the last time."""
-        if self.rehearses:
-            return
-        try:
-            descriptor = os.open(f"{self.store.index_path}-wal", os.O_RDWR)
-        except FileNotFoundError:
-            return
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if not self.rehearses:
+            flush_index(self.store.index_path)
 
     def orphans(self) -> None:
         """Remove the files that no row is about: no process can be between the two when the lock is free."""
