@@ -50,9 +50,11 @@ def become(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _places(name: str, environ: Mapping[str, str]) -> list[str]:
-    """Where a command may be, in order."""
-    if not name or os.sep in name:
+    """Where a command may be, in order; nowhere, if it has no name."""
+    if os.sep in name:
         return [name]
+    if not name:
+        return []
     return [os.path.join(directory, name) for directory in environ.get("PATH", os.defpath).split(os.pathsep)]
 
 
