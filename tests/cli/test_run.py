@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.commands import UV, Running, eventually, run, store_script
+from support.commands import UV, Ran, Running, eventually, run, store_script
 from support.front_door import call_store
 from support.soundness import flaws_of, read_index
 from support.trees import status_below
@@ -98,9 +98,7 @@ print(alpha.value, alpha.__file__)
 @BOTH_WAYS
 def test_the_command_has_what_the_lock_says_and_nothing_is_left(yard: Yard, lock: list[str], detach: str) -> None:
     before = status_below(yard.store / "images")
-    variables = {"STORE_DETACH": detach, "MINE": "kept \udcff", "PYTHONHOME": sys.base_prefix}
-    command = ["env", "-u", "PYTHONHOME", "python", "-c", TELL]
-    ran = call_store("run", *lock, "--", *command, **{k: v for k, v in variables.items() if k != "PYTHONHOME"})
+    ran = call_store("run", *lock, "--", "python", "-c", TELL, STORE_DETACH=detach, MINE="kept \udcff")
     assert (ran.status, ran.stderr) == (0, "")
     value, _, file = ran.stdout.strip().partition(" ")
     assert value == "1"
@@ -394,7 +392,10 @@ def test_verbose_says_nothing_that_is_not_asked_for(yard: Yard) -> None:
 def test_someone_elses_store(yard: Yard, tmp_path: Path, detach: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    variables = {"TMPDIR": str(elsewhere), "STORE_DETACH": detach}
+
+    def call(*words: str) -> Ran:
+        return call_store(*words, powerless=True, TMPDIR=str(elsewhere), STORE_DETACH=detach)
+
     yard.universe.lock(yard.work / "other.txt", "beta==1.0")
     directories = [path for path in (yard.store, *yard.store.rglob("*")) if path.is_dir() and not path.is_symlink()]
     modes = {path: path.stat().st_mode for path in directories}
@@ -402,12 +403,12 @@ def test_someone_elses_store(yard: Yard, tmp_path: Path, detach: str) -> None:
         path.chmod(0o555)
     try:
         code = "import alpha, sys; print(sys.prefix, open(sys.prefix + '/share/beta/beta.txt').read())"
-        ran = call_store("run", "lock.txt", "--", "python", "-c", code, powerless=True, **variables)
+        ran = call("run", "lock.txt", "--", "python", "-c", code)
         assert ran.status == 0, ran.stderr
         assert ran.stdout.startswith(f"{elsewhere}/")
         assert ran.stdout.endswith("beta\n\n")
         eventually(lambda: not os.listdir(elsewhere))
-        lacking = call_store("run", "other.txt", *yard.sources, "--", "true", powerless=True, **variables)
+        lacking = call("run", "other.txt", *yard.sources, "--", "true")
         assert (lacking.status, len(lacking.errors)) == (1, 1)
         assert "has no image" in lacking.errors[0]
         assert os.listdir(elsewhere) == []
