@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from wheelstore.materialize.environment import read_state
-from wheelstore.materialize.healing import bad_links
+from wheelstore.materialize.healing import bad_links, written_of
 from wheelstore.materialize.plan import Plan, PlanDamaged, unpack
+from wheelstore.materialize.shapes import LAYER
 from wheelstore.store.index import EnvironmentRow, Index
 
 
@@ -33,28 +34,34 @@ def affected(index: Index, bad: Mapping[str, bytes]) -> list[Affected]:
 
 
 def environments_with(index: Index, names: Mapping[str, bytes]) -> Iterator[tuple[EnvironmentRow, Plan]]:
-    """The environments whose plans have some blobs (by name), with these plans."""
+    """The environments that themselves have files of some blobs (by name), with the plans of what they have."""
     if not names:
         return
-    plans: dict[str, Plan | None] = {}
+    plans: dict[tuple[str, bool], Plan | None] = {}
     for row in index.environments():
-        if row.manifest not in plans:
-            plans[row.manifest] = _plan(index, row.manifest, set(names))
-        plan = plans[row.manifest]
+        kind = row.manifest, row.mode == "layered"
+        if kind not in plans:
+            plans[kind] = _plan(index, *kind, set(names))
+        plan = plans[kind]
         if plan is not None:
             yield row, plan
 
 
-def _plan(index: Index, manifest: str, names: set[str]) -> Plan | None:
-    """The plan of a manifest, if any of `names` is in it."""
-    packed = index.manifest(manifest)
+def manifests_with(index: Index, manifests: Iterable[str], names: Collection[str]) -> set[str]:
+    """Those of the manifests whose plans have any of the blobs `names`."""
+    return {manifest for manifest in manifests if _plan(index, manifest, False, set(names)) is not None}  # noqa: FBT003
+
+
+def _plan(index: Index, manifest: str, layered: bool, names: set[str]) -> Plan | None:  # noqa: FBT001
+    """The plan of a manifest, or of the layer before its image, if any of `names` is in it."""
+    packed = index.shape(manifest, LAYER) if layered else index.manifest(manifest)
     try:
         plan = unpack(packed) if packed else None
     except PlanDamaged:
         return None
     if plan is None:
         return None
-    sources = {*plan.sources, *(one.source for one in plan.scripts), *(one.source for one in plan.records)}
+    sources = {*plan.sources, *(source for _, source in written_of(plan))}
     return None if names.isdisjoint(sources) else plan
 
 

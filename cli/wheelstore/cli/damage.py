@@ -35,13 +35,16 @@ class NoSuchWheels(StoreError):
 
 
 class StillDamaged(StoreError):
-    """A repair could not bring everything back; `blobs` are those that are left, `environments` cannot be healed."""
+    """A repair could not bring everything back; `blobs` are those that are left.
+
+    `environments` cannot be healed, `images` cannot be made anew.
+    """
 
     hint = "when what is missing can be had, the same command goes on: give it an index or --find-links"
 
-    def __init__(self, root: str, blobs: int, environments: Sequence[str]) -> None:
-        super().__init__(root, blobs, tuple(environments))
-        self.root, self.blobs, self.environments = root, blobs, tuple(environments)
+    def __init__(self, root: str, blobs: int, environments: Sequence[str], images: Sequence[str] = ()) -> None:
+        super().__init__(root, blobs, tuple(environments), tuple(images))
+        self.root, self.blobs, self.environments, self.images = root, blobs, tuple(environments), tuple(images)
 
     def __str__(self) -> str:
         told = []
@@ -49,6 +52,8 @@ class StillDamaged(StoreError):
             told.append(f"{are(self.blobs, 'blob')} still damaged in the store {self.root}")
         if self.environments:
             told.append(f"{are(len(self.environments), 'environment')} not healed: {', '.join(self.environments)}")
+        if self.images:
+            told.append(f"{are(len(self.images), 'image')} not made anew: {', '.join(self.images)}")
         return "; ".join(told)
 
 

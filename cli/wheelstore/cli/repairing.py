@@ -48,6 +48,7 @@ class Repaired:
     """What a repair came to: blobs that are good again, those that are `left`, why, and which environments were healed.
 
     `healed` has the files by environment; `unhealed` are environments that could not be written to, with the reason.
+    `mended` are the images and spares that were made anew or taken away, `unmended` those that could not be.
     """
 
     restored: int = 0
@@ -55,6 +56,8 @@ class Repaired:
     reasons: list[str] = field(default_factory=list)
     healed: dict[str, list[str]] = field(default_factory=dict)
     unhealed: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
+    unmended: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +234,7 @@ class Repair:
         if not is_there(row):
             return look(self.store, row) is Presence.MISSING
         try:
-            files = heal(row.path, plan, bad, manifest=row.manifest, blobs=self.store.blobs)
+            files = heal(row.path, plan, bad, manifest=row.manifest, blobs=self.store.blobs, images=self.store.images)
         except (BlobUnusable, OSError) as error:
             done.unhealed.append(f"{row.path}: {error}")
             return True

@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wheelstore.cli.affected import Affected, affected
+from wheelstore.cli.affected import Affected, affected, manifests_with
 from wheelstore.cli.console import Console, write_data, write_json
 from wheelstore.cli.damage import Damaged, NoSuchWheels, NotOurs, StillDamaged, are
+from wheelstore.cli.inspecting import UNMENDABLE, BadTree, inspect, mend, remove_strange, strange_images
 from wheelstore.cli.progress import progress_on
 from wheelstore.cli.repairing import Repair, Repaired
 from wheelstore.cli.request import VerifyRequest
@@ -31,6 +32,7 @@ from wheelstore.store.index_checks import (
 )
 from wheelstore.store.layout import Store, open_store
 from wheelstore.store.lease import Lease
+from wheelstore.store.ready import names_in
 from wheelstore.store.records import drop_record, identity_of, read_records, recorded, set_aside, write_record
 from wheelstore.store.restoring import pending_damage, remove_orphans
 from wheelstore.store.workers import Workers
@@ -38,20 +40,29 @@ from wheelstore.store.workers import Workers
 
 @dataclass(slots=True)
 class Report:
-    """What was found: blobs, references, and who is affected; and what a repair came to."""
+    """What was found: blobs, references, and who is affected; images and spares; and what a repair came to.
+
+    `strange` are names below ``images/`` of what is none.
+    """
 
     findings: Findings
     miscounted: list[Miscounted] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     environments: list[Affected] = field(default_factory=list)
+    trees: list[BadTree] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
     repaired: Repaired | None = None
 
     @property
     def problems(self) -> list[str]:
         """What is wrong, in a few words each; nothing if all is well."""
         bad, wrong = len(self.findings.bad), len(self.miscounted)
+        images = sum(not tree.name for tree in self.trees)
+        spares = len(self.trees) - images
         told = [f"{are(bad, 'blob')} damaged"] if bad else []
         told += [f"{are(wrong, 'reference count')} wrong"] if wrong else []
+        told += [f"{are(images, 'image')} damaged"] if images else []
+        told += [f"{are(spares, 'spare')} damaged"] if spares else []
         return told or ([f"{are(len(self.environments), 'environment')} damaged"] if self.environments else [])
 
 
@@ -105,8 +116,9 @@ def _complain(store: Store, report: Report, console: Console) -> None:
         return
     for reason in report.repaired.reasons if report.repaired.left else ():
         console.warn(reason)
-    if report.repaired.left or report.repaired.unhealed:
-        raise StillDamaged(store.root, len(report.repaired.left), report.repaired.unhealed)
+    done = report.repaired
+    if done.left or done.unhealed or done.unmended:
+        raise StillDamaged(store.root, len(done.left), done.unhealed, done.unmended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +143,10 @@ class _Verification:
         found = {one.key: one.found for one in report.findings.bad}
         report.uses = list(uses_of(self.index, found))
         found = {**pending_damage(self.index), **found}
-        report.environments = affected(self.index, {blob_name(key): digest for key, digest in found.items()})
+        names = {blob_name(key): digest for key, digest in found.items()}
+        report.environments = affected(self.index, names)
+        report.trees = self._inspect(names, everything=chosen is None)
+        report.strange = strange_images(self.store, self.index)
         if self.request.repair:
             report.repaired = self._repair(report)
         return report
@@ -141,12 +156,32 @@ class _Verification:
         if self.renewed:
             report.findings.orphans.clear()
         remove_orphans(self.store, self.index, report.findings.orphans)
+        remove_strange(self.store, self.index, report.strange)
         self._record()
-        if not (report.findings.bad or report.environments):
-            return Repaired()
-        with open_sources(self.request.common, None, store=self.store, environ=self.environ) as sources:
-            repair = Repair(self.store, self.index, self.lease, sources, self.environ, self.console.detail)
-            return repair.run(report.findings.bad)
+        done = Repaired()
+        if report.findings.bad or report.environments:
+            with open_sources(self.request.common, None, store=self.store, environ=self.environ) as sources:
+                repair = Repair(self.store, self.index, self.lease, sources, self.environ, self.console.detail)
+                done = repair.run(report.findings.bad)
+        for tree in report.trees:
+            try:
+                mend(tree, self.store, self.index, self.lease, now=time.time())
+            except UNMENDABLE as error:
+                done.unmended.append(f"{tree.what}: {error}")
+            else:
+                done.mended.append(tree.what)
+        return done
+
+    def _inspect(self, bad: Mapping[str, bytes], *, everything: bool) -> list[BadTree]:
+        """Hold images and spares to their plans: all, or those that have any of the blobs that are `bad`."""
+        only = None
+        there = {*(row.manifest for row in self.index.images()), *names_in(self.store.spares)}
+        if not everything:
+            there = only = manifests_with(self.index, there, bad)
+        if not there:
+            return []
+        with Workers(min(len(there), os.cpu_count() or 1)) as workers:
+            return inspect(self.store, self.index, workers, bad, only=only)
 
     def _record(self) -> None:
         """Keep records of wheels that have none, or half of one; and none of wheels that are gone."""
@@ -198,13 +233,20 @@ def as_json(report: Report, seconds: float) -> dict[str, object]:
         "bytes": report.findings.size,
         "bad_blobs": sorted({one.key[:32].hex() for one in bad}),
         **{fault: [blob_hex(one.key) for one in bad if one.fault.value == fault] for fault in _FAULTS},
-        "orphaned": report.findings.orphans,
+        "orphaned": [*report.findings.orphans, *(f"images/{name}" for name in report.strange)],
+        "images": [_tree_json(tree) for tree in report.trees if not tree.name],
+        "spares": [_tree_json(tree) for tree in report.trees if tree.name],
         "miscounted": [blob_hex(one.key) for one in report.miscounted],
         "wheels": sorted({use.filename for use in report.uses}),
         "environments": [{"path": one.path, "files": list(one.files)} for one in report.environments],
         **(_repair_json(report.repaired) if report.repaired is not None else {}),
         "seconds": round(seconds, 4),
     }
+
+
+def _tree_json(tree: BadTree) -> dict[str, object]:
+    files = [{"path": flaw.path, "fault": flaw.fault} for flaw in tree.flaws]
+    return {"manifest": tree.manifest, "name": tree.name, "files": files, "environments": list(tree.environments)}
 
 
 def _repair_json(repaired: Repaired) -> dict[str, object]:
@@ -214,6 +256,8 @@ def _repair_json(repaired: Repaired) -> dict[str, object]:
         "reasons": repaired.reasons,
         "healed": [{"path": path, "files": files} for path, files in repaired.healed.items()],
         "unhealed": repaired.unhealed,
+        "mended": repaired.mended,
+        "unmended": repaired.unmended,
     }
 
 
@@ -239,6 +283,10 @@ def lines(report: Report) -> list[str]:
         f"miscounted {blob_hex(one.key)}: {one.refs or 'no'} instead of {one.counted}" for one in report.miscounted
     ]
     told += [f"orphaned {name}" for name in report.findings.orphans]
+    told += [f"orphaned images/{name}" for name in report.strange]
+    for tree in report.trees:
+        told += [f"in {tree.what}: {flaw.fault} {flaw.path}".rstrip() for flaw in tree.flaws]
+        told += [f"  which {path} looks into" for path in tree.environments]
     return told
 
 
@@ -246,10 +294,12 @@ def _summary(report: Report, seconds: float) -> str:
     findings = report.findings
     told = f"Verified {findings.blobs:,} {'blob' if findings.blobs == 1 else 'blobs'} ({size_text(findings.size)})"
     repaired = report.repaired
-    if repaired is not None and (repaired.restored or repaired.healed):
+    if repaired is not None and (repaired.restored or repaired.healed or repaired.mended):
         told += f" and repaired {counted(repaired.restored, 'blob')}"
         told += f" and {counted(len(repaired.healed), 'environment')}" if repaired.healed else ""
-    if report.findings.orphans:
+        told += f" and {counted(len(repaired.mended), 'image')}" if repaired.mended else ""
+    orphans = len(report.findings.orphans) + len(report.strange)
+    if orphans:
         done = "removed" if repaired is not None else "found"
-        told += f", {done} {counted(len(findings.orphans), 'file')} that nobody needs"
+        told += f", {done} {counted(orphans, 'file')} that nobody needs"
     return f"{told} in {duration(seconds)}"

@@ -30,9 +30,15 @@ def made_from(plan: Plan, names: Collection[str]) -> dict[str, str]:
 
 
 def written_from(plan: Plan, names: Collection[str]) -> set[str]:
-    """The files of `plan` whose text was made out of some blobs: scripts, and RECORDs that list them."""
-    written = [(one.target, one.source) for one in plan.scripts] + [(one.target, one.source) for one in plan.records]
-    return {target for target, source in written if source in names}
+    """The files of `plan` whose text was made out of some blobs: scripts, RECORDs that list them, and lifted files."""
+    return {target for target, source in written_of(plan) if source in names}
+
+
+def written_of(plan: Plan) -> list[tuple[str, str]]:
+    """Every file of `plan` whose text is made, with the blob that it is made out of (empty, if out of none)."""
+    scripts = [(one.target, one.source) for one in plan.scripts]
+    records = [(one.target, one.source) for one in plan.records]
+    return [*scripts, *records, *((one.target, one.source) for one in plan.lifts)]
 
 
 def bad_links(root: str, plan: Plan, bad: Mapping[str, bytes]) -> list[str]:
@@ -61,12 +67,14 @@ def _is_bad(path: str, found: bytes, source: str) -> bool:
     return digest == found != blob_key(source)[:32]
 
 
-def heal(root: str, plan: Plan, bad: Mapping[str, bytes], *, manifest: str, blobs: str) -> list[str] | None:
+def heal(
+    root: str, plan: Plan, bad: Mapping[str, bytes], *, manifest: str, blobs: str, images: str
+) -> list[str] | None:
     """Make the files anew that the environment at `root`, which is as `plan` says, has of bad blobs; which these are.
 
     None if it is not, or no more, what `manifest` says, which the plan is of: somebody else is changing it. The blobs
-    are good again. Scripts and RECORDs that were written out of them are made anew where nobody has
-    installed anything since; elsewhere they may be someone else's by now.
+    are good again; `images` is where a layered environment's is. Scripts, RECORDs and lifted files that were written
+    out of them are made anew where nobody has installed anything since; elsewhere they may be someone else's by now.
 
     Raises:
         BlobUnusable: one of the blobs is not; the environment is as it was.
@@ -78,7 +86,7 @@ def heal(root: str, plan: Plan, bad: Mapping[str, bytes], *, manifest: str, blob
         if state is None or state.manifest != manifest:
             return None
         untouched = marks_hold(root, state.marks)
-        tree = _tree(root, state, blobs)
+        tree = _tree(root, state, blobs, images)
         targets = set(bad_links(root, plan, bad))
         if untouched:
             targets.update(_bad_texts(tree, plan, written_from(plan, bad)))
@@ -106,13 +114,15 @@ def _bad_texts(tree: Tree, plan: Plan, targets: set[str]) -> set[str]:
         return set()
 
 
-def _tree(root: str, state: State, blobs: str) -> Tree:
+def _tree(root: str, state: State, blobs: str, images: str) -> Tree:
     scripts = ("Scripts", "python.exe") if os.path.isdir(f"{root}/Scripts") else ("bin", "python")
-    return Tree(root=root, final=root, blobs=blobs, mode=_mode(state), python=os.path.join(root, *scripts))
+    python = os.path.join(root, *scripts)
+    return Tree(root=root, final=root, blobs=blobs, mode=_mode(state), python=python, images=images)
 
 
 def _mode(state: State) -> Mode:
-    return "clone" if state.mode == "clone" else "hardlink" if state.mode == "hardlink" else "copy"
+    modes: dict[str, Mode] = {"clone": "clone", "snapshot": "clone", "hardlink": "hardlink", "layered": "hardlink"}
+    return modes.get(state.mode, "copy")
 
 
 def _site(plan: Plan) -> str:
