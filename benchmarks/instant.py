@@ -15,7 +15,15 @@ SNAPSHOT = ("--link-mode", "snapshot")
 HARDLINK = ("--link-mode", "hardlink")
 CLONE = ("--link-mode", "clone")
 BYTECODE = ("--compile-bytecode",)
-HEAVY = ("jupyterlab.labapp", "notebook.app", "nbconvert", "ipykernel.kernelapp", "ipywidgets", "IPython")
+HEAVY = (
+    *("IPython", "ipykernel.kernelapp", "ipywidgets", "jedi", "babel.dates", "debugpy", "tornado.web"),
+    *("prompt_toolkit", "bs4", "jinja2", "zmq", "bleach", "yaml", "psutil", "requests"),
+)
+"""The heaviest packages of the lock that do no long work of their own when they are imported."""
+
+SERVERS = ("jupyterlab.labapp", "notebook.app", "nbconvert")
+"""Those that do: each imports `rfc3987_syntax`, which makes a parser out of a grammar, for 2 of their 2.3 seconds."""
+
 HEAVY_LARGE = (
     *("pandas", "sklearn.ensemble", "matplotlib.pyplot", "sympy", "statsmodels.api", "bokeh.plotting", "networkx"),
     *("django.db.models", "sqlalchemy.orm", "fastapi", "boto3", "celery"),

@@ -162,6 +162,14 @@ SCENARIOS = (
         group=INSTANT,
     ),
     Scenario(
+        name="first-import-servers",
+        title="New environment and the import of jupyter's servers",
+        rounds=3,
+        measure=timed(instant.first_import("jupyter", instant.SERVERS)),
+        comparisons=(Comparison(against="uv", metric="import", subject="store layered"),),
+        group=INSTANT,
+    ),
+    Scenario(
         name="first-import-large",
         title="New environment and its first imports, 222 packages",
         rounds=5,
