@@ -194,3 +194,25 @@ def test_on_btrfs_images_are_subvolumes_and_go_like_others(lock: Path, tmp_path:
         assert rehearsed["freed_bytes"] == told["freed_bytes"]
         assert os.listdir(root / "images") == os.listdir(root / "trash") == []
         assert flaws_of(root, collected=True) == []
+
+
+def test_what_is_ready_is_measured_and_explained(
+    store: FrontDoor, layered: Path, images: Path, full_store: Path
+) -> None:
+    (image,) = images.iterdir()
+    before = json.loads(store("du", "--json").stdout)
+    assert before["images"]["count"] == 1
+    assert before["images"]["bytes"] == sum(one.stat().st_size for one in [image, *image.rglob("*")] if one.is_dir())
+    assert before["spares"] == {"count": 0, "bytes": 0}
+    prewarm(full_store, image.name, spares=2)
+    store("gc")
+    shutil.rmtree(layered)
+    store("gc", "--grace", "0s")
+    after = json.loads(store("du", "--json").stdout)
+    assert (after["images"], after["spares"]["count"]) == (before["images"], 2)
+    assert after["spares"]["bytes"] > 0
+    assert f"total\tspares\t{after['spares']['bytes']}\n" in store("du").stdout
+    assert store("why", "beta").stdout.split("\t")[3:] == ["prewarmed", "lock.txt", "2\n"]
+    (told,) = json.loads(store("why", "beta", "--json").stdout)
+    assert [(wish["source"], wish["spares"]) for wish in told["prewarmed"]] == [("lock.txt", 2)]
+    assert told["freed_bytes"] == 0

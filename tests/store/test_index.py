@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from wheelstore.store.index import Answer, EnvironmentRow, Index, IndexUnusable, WheelRow, open_index
+from wheelstore.store.index import (
+    Answer,
+    EnvironmentRow,
+    ImageRow,
+    Index,
+    IndexUnusable,
+    PrewarmedRow,
+    WheelRow,
+    open_index,
+)
+from wheelstore.store.index_bytecode import CompiledRow, put_bytecode
 from wheelstore.store.schema import VERSION, IndexTooNew
 
 
@@ -107,6 +117,32 @@ def test_a_newer_schema_is_refused(path: str) -> None:
     connection.close()
     with pytest.raises(IndexTooNew, match="schema"):
         open_index(path)
+
+
+def test_an_index_from_before_images_gets_what_it_lacks(path: str) -> None:
+    row = EnvironmentRow("1", "/e", "m", "hardlink", "3.12.1", 1.0, 1.0)
+    with open_index(path) as index, index.writing():
+        index.add_wheels([(wheel("a" * 64), [(b"k" * 32, 3)])], now=1.0)
+        index.put_manifest("m", b"content", b"plan", now=1.0, wheels=["a" * 64])
+        index.put_environment(row)
+    connection = sqlite3.connect(path, isolation_level=None)
+    for table in ("shapes", "images", "prewarmed", "bytecode"):  # what the schema 2 did not have
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with open_index(path) as index:
+        assert (index.environments(), index.manifest("m"), index.blob_count()) == ([row], b"plan", (1, 3))
+        assert (index.images(), index.all_prewarmed(), index.shape("m", "layer")) == ([], [], None)
+        with index.writing():
+            index.put_shape("m", "layer", b"layer")
+            index.put_shape("n", "layer", b"of no manifest")
+            index.put_image(ImageRow("m", "directory", 5, 1.0, 1.0))
+            index.put_prewarmed(PrewarmedRow("m", 2, "hardlink", "lock.txt", 1.0))
+            put_bytecode(index, [CompiledRow(b"k" * 32, "cpython-312", b"")])
+        assert (index.shape("m", "layer"), index.shape("n", "layer"), index.images_size()) == (b"layer", None, 5)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    connection.close()
 
 
 def test_a_damaged_index_is_named_with_what_to_do(path: str) -> None:

@@ -19,11 +19,13 @@ from wheelstore.store.index_reports import (
     Holder,
     Keeper,
     KnownWheel,
+    Wish,
     bytes_only_of,
     holders,
     keepers,
     known_wheels,
     project_names,
+    wishes,
 )
 from wheelstore.store.layout import Store, open_store
 from wheelstore.store.lease import is_alive
@@ -48,12 +50,13 @@ class Explained:
     wheel: KnownWheel
     keepers: tuple[Keeper, ...]
     holders: tuple[Holder, ...]
+    wishes: tuple[Wish, ...]
     freed: int
 
     @property
     def kept(self) -> bool:
         """Whether anybody keeps it."""
-        return bool(self.keepers or self.holders)
+        return bool(self.keepers or self.holders or self.wishes)
 
 
 def explain_wheels(root: str, name: str, *, as_json: bool) -> None:
@@ -98,7 +101,8 @@ def _is(version: str, asked: str) -> bool:
 def _explain(store: Store, index: Index, wheel: KnownWheel) -> Explained:
     kept = tuple(keepers(index, wheel.id))
     held = tuple(one for one in holders(index, wheel) if _lives(store, one.lease))
-    return Explained(wheel, kept, held, 0 if kept or held else bytes_only_of(index, [wheel.id]))
+    wished = tuple(wishes(index, wheel.id))
+    return Explained(wheel, kept, held, wished, 0 if kept or held or wished else bytes_only_of(index, [wheel.id]))
 
 
 def _lives(store: Store, lease: str) -> bool:
@@ -131,6 +135,7 @@ def _as_json(one: Explained) -> dict[str, object]:
             for keeper in one.keepers
         ],
         "leases": [{"id": holder.lease, "started": utc(holder.started)} for holder in one.holders],
+        "prewarmed": [{"source": wish.source, "spares": wish.spares, "used": utc(wish.used)} for wish in one.wishes],
         "freed_bytes": one.freed,
     }
 
@@ -144,6 +149,7 @@ def _text(one: Explained) -> list[str]:
         what = "" if keeper.current else f", as it was on {local(keeper.synced)}"
         lines.append(f"  used by {keeper.path} (generation {keeper.number}{what})")
     lines += [f"  used by a command that started on {local(holder.started)}" for holder in one.holders]
+    lines += [f"  kept ready for {wish.source}" for wish in one.wishes]
     if not one.kept:
         lines.append(f"  nothing uses it; gc would free {size_text(one.freed)}")
     return lines
@@ -158,4 +164,5 @@ def _fields(one: Explained) -> list[tuple[object, ...]]:
         for keeper in one.keepers
     ]
     reasons += [(*known, "lease", holder.lease, utc(holder.started)) for holder in one.holders]
+    reasons += [(*known, "prewarmed", wish.source, wish.spares) for wish in one.wishes]
     return reasons or [(*known, "nothing", "", one.freed)]

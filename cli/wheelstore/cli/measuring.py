@@ -17,17 +17,23 @@ from wheelstore.store.index import Index, open_index
 from wheelstore.store.index_reports import WheelUse, wheel_uses
 from wheelstore.store.layout import Store, open_store
 from wheelstore.store.policy import Policy
+from wheelstore.store.ready import all_spares
 from wheelstore.store.usage import Totals, Usage, measure
 from wheelstore.store.vanished import RootUnknown, RootUnreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All that there is to tell, in bytes; `freed` is what gc would free, None if that cannot be told."""
+    """All that there is to tell, in bytes; `freed` is what gc would free, None if that cannot be told.
+
+    `images` and `spares` are how many there are, and what they take up beside the blobs.
+    """
 
     usages: Sequence[Usage]
     totals: Totals
     freed: int | None
+    images: tuple[int, int] = (0, 0)
+    spares: tuple[int, int] = (0, 0)
 
     @property
     def apparent(self) -> int:
@@ -55,7 +61,9 @@ def show_usage(root: str, *, wheels: bool, as_json: bool, quiet: int) -> None:
             _show_wheels(wheel_uses(index), as_json=as_json)
             return
         usages, totals = measure(index)
-        measured = Measured(usages, totals, _freed(store, index, Console(quiet=quiet)))
+        freed = _freed(store, index, Console(quiet=quiet))
+        images = len(index.images()), index.images_size()
+        measured = Measured(usages, totals, freed, images, all_spares(store))
     if as_json:
         write_json(_as_json(measured))
     elif for_people():
@@ -95,6 +103,8 @@ def _as_json(measured: Measured) -> dict[str, object]:
         "apparent": measured.apparent,
         "stored": measured.totals.stored,
         "blobs": measured.totals.blobs,
+        "images": {"count": measured.images[0], "bytes": measured.images[1]},
+        "spares": {"count": measured.spares[0], "bytes": measured.spares[1]},
         "saved": measured.saved,
         "freed_by_gc": measured.freed,
         "environments": [
@@ -114,9 +124,11 @@ def _as_json(measured: Measured) -> dict[str, object]:
 
 def _totals(measured: Measured) -> list[tuple[str, int]]:
     freed = [] if measured.freed is None else [("gc would free", measured.freed)]
+    extra = (("images", measured.images), ("spares", measured.spares))
     return [
         ("environments", measured.apparent),
         ("store", measured.totals.stored),
+        *((name, size) for name, (count, size) in extra if count),
         ("saved by sharing", measured.saved),
         *freed,
     ]

@@ -93,6 +93,24 @@ def bytes_only_of(index: Index, wheels: Iterable[int]) -> int:
     return total
 
 
+class Wish(NamedTuple):
+    """What shall be ready and consists of a wheel among others: `source` is what was named when that was said."""
+
+    source: str
+    spares: int
+    used: float
+
+
+def wishes(index: Index, wheel: int) -> list[Wish]:
+    """What of all that shall be ready keeps a wheel, by source."""
+    rows = index.stream(
+        "SELECT source, spares, used FROM prewarmed JOIN manifest_wheels USING (manifest) WHERE wheel = ?"
+        " ORDER BY source, used",
+        (wheel,),
+    )
+    return [Wish(*row) for row in rows]
+
+
 class WheelUse(NamedTuple):
     """How much a wheel is, unpacked, in bytes, and how many environments have it now."""
 

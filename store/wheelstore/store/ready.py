@@ -29,6 +29,14 @@ from wheelstore.store.pace import Pace
 from wheelstore.store.policy import Freed
 
 
+def all_spares(store: Store) -> tuple[int, int]:
+    """How many spares there are, and the bytes that they take up and no blob has."""
+    found = [
+        f"{store.spares}/{one}/{name}" for one in names_in(store.spares) for name in names_in(f"{store.spares}/{one}")
+    ]
+    return len(found), sum(map(own_size, found))
+
+
 def drop_idle(store: Store, index: Index, manifest: str) -> bool:
     """Remove the image of a manifest, if nobody needs it; whether it went."""
     ready = _ready(store, index)
