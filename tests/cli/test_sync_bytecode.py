@@ -106,7 +106,7 @@ def test_python_takes_what_is_there(
     assert {name.split(".")[-2] for name in pycs(work / ".venv")} == {facts_of(python).cache_tag, "opt-2"}
 
 
-@pytest.mark.parametrize("mode", ["hardlink", "copy"])
+@pytest.mark.parametrize("mode", ["hardlink", "copy", "layered"])
 @every_python
 def test_a_same_size_upgrade_never_runs_old_bytecode(
     python: str, mode: str, store: FrontDoor, full_store: Path, universe: Universe, work: Path
@@ -118,6 +118,20 @@ def test_a_same_size_upgrade_never_runs_old_bytecode(
         assert ran.status == 0, ran.stderr
         assert shown(venv, "alpha.value") == str(n)  # which makes Python keep bytecode where there is none
         assert shown(venv, "alpha.value", "-O") == str(n)
+
+
+@every_python
+def test_a_spare_never_runs_old_bytecode(
+    python: str, store: FrontDoor, full_store: Path, universe: Universe, work: Path
+) -> None:
+    for n, options in ((1, ["--compile-bytecode"]), (2, ["--no-compile-bytecode"])):
+        lock = universe.lock(work / f"{n}.txt", f"alpha=={n}.0")
+        assert store("prewarm", lock, "-p", python, "--spares", "1", *options).status == 0
+        assert store("sync", lock, "-p", python, "--clear", *options).status == 0
+        assert shown(work / ".venv", "alpha.value") == str(n)
+        assert shown(work / ".venv", "alpha.value", "-O") == str(n)
+    assert store("rollback").status == 0
+    assert shown(work / ".venv", "alpha.value") == "1"
 
 
 def test_an_environment_keeps_what_was_said(store: FrontDoor, full_store: Path, universe: Universe, work: Path) -> None:

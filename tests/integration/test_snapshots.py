@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.commands import StoreCommand
 from support.mounts import mounted
+from support.places import cpythons
 from support.trees import environment_content
 from support.universe import Universe, make_universe
 
@@ -95,6 +96,24 @@ def test_auto_takes_a_snapshot_where_there_is_an_image(command: StoreCommand, lo
     assert mode_of(sync(command, lock, "first")) == "hardlink"
     sync(command, lock, "second", *SNAPSHOT)
     assert mode_of(sync(command, lock, "third")) == "snapshot"
+
+
+@pytest.mark.parametrize("mode", ["snapshot", "clone"])
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"])
+def test_a_same_size_upgrade_never_runs_old_bytecode(
+    command: StoreCommand, universe: Universe, version: str, mode: str
+) -> None:
+    if version not in cpythons():
+        pytest.skip(f"there is no Python {version}")
+    there = replace(command, python=cpythons()[version].executable)
+    cached = {name: value for name, value in there.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    locks = {n: universe.lock(command.root / f"{n}.txt", f"alpha=={n}.0") for n in (1, 2)}
+    for n, options in ((1, ()), (2, ("--compile-bytecode",)), (1, ("--clear",)), (2, ("--clear",)), (1, ())):
+        venv = sync(there, locks[n], "venv", "--link-mode", mode, *options)
+        for flags in ([], ["-O"]):
+            words = [venv / "bin/python", *flags, "-c", "import alpha; print(alpha.value)"]
+            ran = subprocess.run(words, env=cached, check=True, capture_output=True, text=True)
+            assert ran.stdout.strip() == str(n)
 
 
 def test_a_subvolume_can_be_looked_into_as_well(command: StoreCommand, lock: Path) -> None:
