@@ -235,6 +235,20 @@ def test_an_image_that_cannot_be_made_anew_stays_and_is_told(
     assert image.exists()
 
 
+def test_a_blob_that_only_an_image_has_comes_back_from_there(
+    store: FrontDoor, site: Path, full_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = site / "alpha/__init__.py"
+    (blob,) = (path for path in (full_store / "blobs").rglob("*") if path.is_file() and path.samefile(module))
+    blob.unlink()
+    monkeypatch.setenv("STORE_FIND_LINKS", str(tmp_path))
+    with open_index(str(full_store / "index.sqlite3")) as index, index.writing():
+        list(index.stream("UPDATE wheels SET origin = NULL"))
+    assert verify(store, "--repair", status=0)["repaired"] == 1
+    assert blob.read_bytes() == module.read_bytes()
+    assert verify(store, status=0)["images"] == []
+
+
 def test_subvolumes_are_read_and_mended_as_well(lock: Path, tmp_path: Path, first_store: Path) -> None:
     with mounted("btrfs", tmp_path / "disk", megabytes=256) as disk:
         root, venv = disk / "store", disk / "venv"

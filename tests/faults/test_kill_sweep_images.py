@@ -9,7 +9,7 @@ import pytest
 from support.faults import Scene
 from support.sweeping import IMAGE_OPERATIONS, Sweep, content, kill, points
 
-NEW, CHANGES, COLLECTIONS = ["layered", "layered warm"], ["layered change"], ["gc"]
+NEW, CHANGES, COLLECTIONS = ["layered", "layered warm"], ["layered change", "layered stranger"], ["gc"]
 
 
 def test_every_operation_is_swept() -> None:
@@ -29,9 +29,13 @@ def test_new_environments_are_there_whole_or_not_at_all(scene: Scene, name: str,
     assert flaws == []
 
 
-@pytest.mark.parametrize("forward", [True, False])
-def test_a_collection_after_a_killed_change_takes_neither_image(scene: Scene, thorough: bool, forward: bool) -> None:
-    sweep = Sweep(scene, IMAGE_OPERATIONS["layered change"])
+@pytest.mark.parametrize(
+    ("name", "forward"), [("layered change", True), ("layered change", False), ("layered stranger", True)]
+)
+def test_a_collection_after_a_killed_change_takes_neither_image(
+    scene: Scene, thorough: bool, name: str, forward: bool
+) -> None:
+    sweep = Sweep(scene, IMAGE_OPERATIONS[name])
     flaws = []
     for fault, at in points(sweep, thorough)[:: 1 if thorough else 2]:
         sweep.rewind()

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -128,6 +129,13 @@ def prepare_layered(scene: Scene) -> None:
     scene.done("sync", "old.txt", *LAYERED)
 
 
+def prepare_stranger(scene: Scene) -> None:
+    """An environment that no store knows."""
+    prepare_wheels(scene)
+    python = scene.environ["STORE_PYTHON"]
+    subprocess.run([python, "-m", "venv", "--without-pip", scene.venv], check=True)
+
+
 def prepare_images(scene: Scene) -> None:
     """Images: one in use, one of an environment that was deleted, one that another has left, one half built."""
     prepare_layered(scene)
@@ -143,6 +151,7 @@ IMAGE_OPERATIONS = {
     "layered": Operation(prepare=prepare_wheels, words=("sync", "old.txt", *LAYERED), least=90),
     "layered warm": Operation(prepare=prepare_image, words=("sync", "old.txt", *LAYERED), least=30),
     "layered change": Operation(prepare=prepare_layered, words=("sync", "new.txt"), back=("sync", "old.txt"), least=60),
+    "layered stranger": Operation(prepare=prepare_stranger, words=("sync", "old.txt", *LAYERED), least=60),
     "gc": Operation(prepare=prepare_images, words=("gc", "--grace", "0s"), least=30),
 }
 

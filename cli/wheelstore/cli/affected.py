@@ -47,6 +47,14 @@ def environments_with(index: Index, names: Mapping[str, bytes]) -> Iterator[tupl
             yield row, plan
 
 
+def images_with(index: Index, names: Mapping[str, bytes]) -> Iterator[tuple[str, Plan]]:
+    """The manifests that have an image and some blobs (by name), with their plans."""
+    for row in index.images() if names else ():
+        plan = _plan(index, row.manifest, False, set(names))  # noqa: FBT003
+        if plan is not None:
+            yield row.manifest, plan
+
+
 def manifests_with(index: Index, manifests: Iterable[str], names: Collection[str]) -> set[str]:
     """Those of the manifests whose plans have any of the blobs `names`."""
     return {manifest for manifest in manifests if _plan(index, manifest, False, set(names)) is not None}  # noqa: FBT003

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from blake3 import blake3
 
-from wheelstore.cli.affected import environments_with, is_there
+from wheelstore.cli.affected import environments_with, images_with, is_there
 from wheelstore.cli.compiling import compile_again
 from wheelstore.cli.fetching import working_directory
 from wheelstore.cli.goals import scheme_of
@@ -203,16 +203,16 @@ class Repair:
     # Environments
 
     def _from_environments(self, wanted: Collection[bytes], directory: str) -> set[bytes]:
-        """Take what cannot be had elsewhere from environments that have good copies; the blobs that this brought."""
+        """Take what cannot be had elsewhere from environments and images that have it; the blobs that this brought."""
         staged: dict[bytes, str] = {}
         names = {blob_name(key): b"" for key in wanted}
-        for row, plan in environments_with(self.index, names):
-            if not is_there(row):
-                continue
+        trees = [(row.path, plan) for row, plan in environments_with(self.index, names) if is_there(row)]
+        trees += [(f"{self.store.images}/{manifest}", plan) for manifest, plan in images_with(self.index, names)]
+        for root, plan in trees:
             for target, name in made_from(plan, names).items():
                 key = blob_key(name)
                 if key not in staged:
-                    staged |= stage_copy(f"{row.path}/{target}", directory, key)
+                    staged |= stage_copy(f"{root}/{target}", directory, key)
         return replace_bad(self.store, self.index, staged)
 
     def _heal(self, done: Repaired) -> None:

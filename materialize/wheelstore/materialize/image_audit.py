@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from wheelstore.materialize.image import DIRECTORY, SUBVOLUME
-from wheelstore.materialize.plan import PlanDamaged, unpack
+from wheelstore.materialize.plan import Plan, PlanDamaged, unpack
 from wheelstore.materialize.shapes import image_of
 from wheelstore.store.audit import digest_of
 from wheelstore.store.blobs import blob_key, name_mtime
@@ -20,8 +20,11 @@ from wheelstore.store.btrfs import is_read_only
 SPARE = "spare"
 """A kind of tree, beside the kinds of images: it is like one, but can be written to."""
 
-MISSING, ALTERED, STRANGE, OPEN, UNKNOWN = "missing", "altered", "strange", "open", "unknown"
-"""What can be wrong: not there; other bytes, time or mode; nothing of the plan's; writable; there is no such plan."""
+MISSING, ALTERED, STRANGE, OPEN = "missing", "altered", "strange", "open"
+"""What can be wrong with a file or directory: not there; other bytes, time or mode; nothing of the plan's; writable."""
+
+UNREADABLE, UNKNOWN = "unreadable", "unknown"
+"""What can be wrong with all of a tree, too: it cannot be read; there is no plan that says what it should be."""
 
 _WRITABLE = 0o222
 
@@ -41,6 +44,13 @@ def audit_tree(root: str, packed: bytes | None, kind: str, *, blobs: str, bad: C
         content = image_of(unpack(packed or b""))
     except PlanDamaged:
         return [Flaw("", UNKNOWN)]
+    try:
+        return _flaws(root, content, kind, blobs, bad)
+    except OSError:  # a part of it, or it has gone meanwhile
+        return [Flaw("", UNREADABLE)]
+
+
+def _flaws(root: str, content: Plan, kind: str, blobs: str, bad: Collection[str]) -> list[Flaw]:
     expected = dict(zip(content.targets, content.sources, strict=True))
     directories = set(content.directories)
     flaws, seen = [], set()
