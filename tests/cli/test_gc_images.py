@@ -216,3 +216,17 @@ def test_what_is_ready_is_measured_and_explained(
     (told,) = json.loads(store("why", "beta", "--json").stdout)
     assert [(wish["source"], wish["spares"]) for wish in told["prewarmed"]] == [("lock.txt", 2)]
     assert told["freed_bytes"] == 0
+
+
+def test_sealed_directories_are_no_obstacle_to_their_owner(lock: Path, work: Path, full_store: Path) -> None:
+    assert call_store("sync", lock, *LAYERED, powerless=True).status == 0
+    (image,) = (full_store / "images").iterdir()
+    (package,) = image.glob("lib/python3*/site-packages/alpha")
+    assert package.stat().st_mode & 0o222 == 0
+    package.chmod(0o755)
+    assert call_store("verify", "--repair", powerless=True).status == 0
+    assert package.stat().st_mode & 0o222 == 0
+    shutil.rmtree(work / ".venv")
+    shutil.copytree(image, image.with_name("0123.lease-1-00000000"))
+    ran = call_store("gc", "--grace", "0s", powerless=True)
+    assert (ran.status, os.listdir(full_store / "images"), os.listdir(full_store / "trash")) == (0, [], [])
