@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.commands import UV, Running, store_script
 from support.front_door import call_store
+from support.mounts import mounted
 from support.soundness import flaws_of, read_index
 from support.trees import files_below
 from support.universe import Universe
@@ -299,3 +300,19 @@ def test_directories_of_spares_can_be_written_to(yard: Yard) -> None:
     umask = os.umask(0o22)
     os.umask(umask)
     assert modes == {0o777 & ~umask}
+
+
+def test_on_btrfs_every_sync_has_an_image(yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mounted("btrfs", tmp_path / "disk", megabytes=256) as disk:
+        monkeypatch.setenv("STORE_DIR", str(disk / "store"))
+        here = Yard.__new__(Yard)
+        here.work, here.store, here.sources = disk, disk / "store", yard.sources
+        lock = str(yard.work / "lock.txt")
+        ready = here.prewarm("--link-mode", "clone", "--spares", "1", lock=lock)
+        assert [one["image"] for one in ready] == ["subvolume", "subvolume"]
+        for name in ("spare", "snapshot"):  # the second finds no spare left
+            venv = here.sync(lock=lock, venv=str(disk / name))
+            assert subprocess.check_output([f"{venv}/bin/beta-tool"], text=True) == "1.0\n"
+        assert read_index(here.store, "SELECT mode FROM environments ORDER BY path") == [("snapshot",), ("clone",)]
+        assert call_store("run", lock, "beta-tool").stdout == "1.0\n"
+        assert os.listdir(here.store / "tmp") == []
