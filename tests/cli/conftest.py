@@ -16,6 +16,8 @@ from support.interpreters import facts_of
 from support.servers import IndexServer
 from support.universe import Universe, make_universe
 
+from wheelstore.store import database
+
 _SETTINGS = (
     *("PIP_", "UV_", "STORE_", "XDG_", "VIRTUAL_ENV", "CONDA_"),
     *("PYENV_VERSION", "SSL_", "REQUESTS_", "CURL_", "PYTHONUNBUFFERED"),
@@ -60,9 +62,11 @@ def work(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> FrontDoor:
-    """The command, in this process."""
-    return FrontDoor(monkeypatch, capsys)
+def store(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[FrontDoor]:
+    """The command, in this process, which in the end closes what a command leaves to the end of its own."""
+    yield FrontDoor(monkeypatch, capsys)
+    while database._left_open:
+        database._left_open.pop().close()
 
 
 @pytest.fixture(scope="session")

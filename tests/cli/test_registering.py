@@ -158,14 +158,14 @@ def test_an_environment_that_had_time_to_reach_the_disk_is_not_doubted(
     assert store("sync", lock).stderr.startswith("Audited")
 
 
-def test_an_environment_without_its_configuration_is_not_up_to_date(
+def test_an_environment_without_its_configuration_is_given_it_again(
     store: FrontDoor, universe: Universe, work: Path
 ) -> None:
     lock = universe.lock(work / "lock.txt", "alpha==1.0")
     store("sync", lock)
     (work / ".venv/pyvenv.cfg").unlink()
-    assert store("sync", lock).errors == [f"{work}/.venv is not empty and no virtual environment"]
-    assert store("sync", lock, "--clear").status == 0
+    assert store("sync", lock).stderr.startswith("Put 1 file right")
+    assert (work / ".venv/pyvenv.cfg").exists()
     assert store("sync", lock).stderr.startswith("Audited")
 
 
@@ -324,7 +324,9 @@ def test_what_a_shell_s_star_leaves_of_an_environment_is_no_obstacle(
     assert [row.id for row in rows(full_store)] == [before.id]
     check_records(work / ".venv")
     (work / ".venv/pyvenv.cfg").unlink()
-    assert store("sync", lock, "-v").status == 1  # what else is there may be precious
+    (work / ".venv/precious").touch()
+    assert store("sync", lock).status == 0
+    assert (work / ".venv/precious").exists()
 
 
 def test_an_environment_is_not_replaced_while_it_is_changed(

@@ -111,7 +111,7 @@ def test_a_same_size_upgrade_never_runs_old_bytecode(
     for n, options in ((1, ()), (2, ("--compile-bytecode",)), (1, ("--clear",)), (2, ("--clear",)), (1, ())):
         venv = sync(there, locks[n], "venv", "--link-mode", mode, *options)
         for flags in ([], ["-O"]):
-            words = [venv / "bin/python", *flags, "-c", "import alpha; print(alpha.value)"]
+            words = [str(venv / "bin/python"), *flags, "-c", "import alpha; print(alpha.value)"]
             ran = subprocess.run(words, env=cached, check=True, capture_output=True, text=True)
             assert ran.stdout.strip() == str(n)
 

@@ -185,7 +185,10 @@ def test_an_environment_that_is_a_snapshot_is_replaced(room: Path, act: Act) -> 
         snapshot_tree(str(make_image(room)), str(place))
         with FreshEnvironment(str(place)) as fresh:
             Path(fresh.directory, "new").touch()
-            fresh.publish(replace=True, trash=str(room / "trash"))
+            replaced = fresh.publish(replace=True, trash=str(room / "trash"))
+        assert replaced is not None
+        replaced.remove()
+        replaced.leave()
         assert os.listdir(place) == ["new"]
         assert os.listdir(room / "envs") == ["env"]
 
