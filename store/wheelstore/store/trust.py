@@ -15,7 +15,7 @@ import stat
 from wheelstore.store.layout import UnsafeStore
 
 _PARTS = (
-    *("blobs", "images", "locks", "tmp", "tokens", "trash", "wheels", "format"),
+    *("blobs", "images", "locks", "spares", "tmp", "tokens", "trash", "wheels", "format"),
     *(f"{name}.sqlite3{end}" for name in ("index", "resolve") for end in ("", "-wal", "-shm")),
 )
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
