@@ -119,6 +119,13 @@ def test_nothing_to_do_is_found_out_and_so_is_an_image_that_is_gone(
     assert said_by(work / ".venv")[0] == "1"
 
 
+def test_a_dry_run_knows_what_is_in_the_image(store: FrontDoor, universe: Universe, lock: Path, work: Path) -> None:
+    store("sync", lock, *LAYERED)
+    two = universe.lock(work / "two.txt", "alpha==2.0", "beta==1.0", "pip==99.0")
+    said = json.loads(store("sync", two, "--dry-run", "--json").stdout)
+    assert [[one["name"] for one in said[key]] for key in ("added", "removed")] == [["alpha"], ["alpha"]]
+
+
 def test_what_leads_to_the_image_is_mended(store: FrontDoor, lock: Path, work: Path) -> None:
     store("sync", lock, *LAYERED)
     (path,) = (work / ".venv" / FACTS.purelib).glob("*.pth")

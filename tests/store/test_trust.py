@@ -11,7 +11,10 @@ from wheelstore.store.index import open_index
 from wheelstore.store.layout import Store, StoreForbidden, UnsafeStore, open_store
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-PARTS = ("", "blobs", "blobs/00", "blobs/ff", "tmp", "trash", "images", "spares", "locks", "tokens", "wheels", "index.sqlite3")
+PARTS = (
+    *("", "blobs", "blobs/00", "blobs/ff", "tmp", "trash", "images", "spares", "locks", "tokens", "wheels"),
+    "index.sqlite3",
+)
 
 
 @pytest.fixture

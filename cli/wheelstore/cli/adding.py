@@ -88,7 +88,6 @@ class _Add:
             environ=self.environ,
             require_hashes=self.request.require_hashes,
             console=self.console,
-            bytecode=asked_bytecode(self.request),
         )
         with open_sources(common, meaning.lock.options, store=self.store, environ=self.environ) as sources:
             selected = select_wheels(meaning, interpreter, sources, index=self.index, console=self.console)
@@ -119,7 +118,8 @@ class _Add:
         if self.store.writable:
             common = self.request.common
             shown = common.progress and not common.quiet and not common.json
-            bytecode = Bytecode(bytecode_levels(asked_bytecode(self.request)), self.console, shown)
+            word = asked_bytecode(self.request)
+            bytecode = Bytecode(bytecode_levels(word), self.console, shown)
             with suppress(PathConflict):
                 goal_of(
                     installed,
@@ -128,7 +128,7 @@ class _Add:
                     store=self.store,
                     index=self.index,
                     lease=self.lease,
-                    key=meaning.key,
+                    key=meaning.key(word),
                     inputs=meaning.inputs,
                     bytecode=bytecode,
                 )

@@ -48,14 +48,23 @@ class WebPage(ResolveError):
 class Meaning:
     """What locks mean for one interpreter.
 
-    `key` is the question that this answers, empty where it is not worth remembering; `inputs` are the further files
+    `files` are the locks themselves, none where the answer is not worth remembering; `inputs` are the further files
     that were read, as `answers` packs them.
     """
 
     lock: Lock
     pins: tuple[Pin, ...]
-    key: str
+    files: tuple[LockFile, ...]
     inputs: str
+    identity: str
+    require_hashes: bool
+
+    def key(self, bytecode: str) -> str:
+        """The question that this answers, with the bytecode that there is to be; empty if it is not to be kept."""
+        if not self.files:
+            return ""
+        hashed = self.require_hashes
+        return answer_key(self.files, identity=self.identity, require_hashes=hashed, bytecode=bytecode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,6 @@ class LockFiles:
         environ: Mapping[str, str],
         require_hashes: bool,
         console: Console,
-        bytecode: str = "",
     ) -> Meaning:
         """Read them, as one lock.
 
@@ -90,13 +98,12 @@ class LockFiles:
             names = " and ".join(as_typed(path, os.getcwd()) for path in self.paths)
             console.warn(f"{names} pins nothing for Python {interpreter.version}")
         if not self._is_memorable(lock, pins):
-            return Meaning(lock, pins, "", "")
-        key = answer_key(self.files, identity=interpreter.identity, require_hashes=require_hashes, bytecode=bytecode)
+            return Meaning(lock, pins, (), "", interpreter.identity, require_hashes)
         # By path, since inputs stand in the order of reading: what the first lock includes comes before the second.
         named = {os.path.abspath(path) for path in self.paths}
         further = (one for one in lock.inputs if os.path.abspath(one.path) not in named)
         inputs = pack_inputs((os.path.abspath(one.path), one.sha256) for one in further)
-        return Meaning(lock, pins, key, inputs)
+        return Meaning(lock, pins, self.files, inputs, interpreter.identity, require_hashes)
 
     def _is_memorable(self, lock: Lock, pins: Sequence[Pin]) -> bool:
         """Whether the files alone decide what they mean: every pin is hashed, and no variable had a say."""
