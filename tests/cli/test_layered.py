@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from support.interpreters import facts_of
 from support.trees import environment_content
 from support.universe import Universe
 from support.users import NOBODY, needs_root
+from support.wheels import make_wheel, sha256_of
 
 from wheelstore.materialize.environment import read_state
 
@@ -141,6 +143,74 @@ def test_a_moved_environment_works_and_is_put_right_by_the_next_sync(store: Fron
     assert said_by(moved)[0] == "1"
     assert store("sync", lock, "--venv", moved).status == 0
     assert subprocess.run([moved / "bin/beta-tool"], check=True, capture_output=True).stdout == b"1.0\n"
+
+
+def test_a_moved_store_is_found_again_by_the_next_sync(
+    store: FrontDoor, lock: Path, work: Path, full_store: Path
+) -> None:
+    store("sync", lock, *LAYERED)
+    moved = full_store.rename(full_store.with_name("moved"))
+    assert store("sync", lock, "--store", moved).status == 0
+    assert said_by(work / ".venv")[1].startswith(str(moved))
+
+
+@pytest.mark.parametrize("mask", [0o002, 0o022, 0o077])
+def test_nobody_but_its_owner_writes_to_an_image_whatever_the_umask(
+    store: FrontDoor, lock: Path, images: Path, mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        assert store("sync", lock, *LAYERED).status == 0
+    finally:
+        os.umask(before)
+    (image,) = images.iterdir()
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in image.rglob("*") if path.is_dir()}
+    assert (stat.S_IMODE(image.stat().st_mode), modes) == (0o755, {0o555})
+
+
+def test_an_image_that_others_can_write_to_makes_a_shared_store_unsafe(
+    store: FrontDoor, lock: Path, full_store: Path, images: Path
+) -> None:
+    store("sync", lock, *LAYERED)
+    full_store.chmod(0o755)
+    next(images.iterdir()).chmod(0o775)
+    ran = store("sync", lock, *LAYERED, "--venv", "other")
+    assert (ran.status, "can be written to by other users" in ran.errors[0]) == (1, True)
+
+
+def test_a_spare_is_as_private_as_its_taker_wants(store: FrontDoor, lock: Path, work: Path) -> None:
+    assert store("prewarm", lock, "--spares", "2").status == 0
+    for name, mask in (("private", 0o077), ("public", 0o022)):
+        before = os.umask(mask)
+        try:
+            assert store("sync", lock, "--venv", name).status == 0
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((work / name).stat().st_mode) == 0o777 & ~mask
+
+
+def test_data_below_lib64_is_importable_in_every_form(store: FrontDoor, work: Path, tmp_path: Path) -> None:
+    """``lib64`` is a link in an environment, and cannot be one in a tree that is completed later."""
+    site = FACTS.purelib.replace("lib/", "lib64/", 1)
+    wheel = make_wheel(tmp_path, "sixty-four", data={f"data/{site}/sixty_four.py": b""})
+    assert call_store("add", wheel).status == 0
+    lock = work / "lock.txt"
+    lock.write_text(f"sixty-four==1.0 --hash=sha256:{sha256_of(wheel)}\n")
+    options = ("--find-links", tmp_path)
+    assert store("prewarm", lock, "--spares", "1", *options).status == 0
+    for name, mode in (("files", "hardlink"), ("spare", "auto"), ("layered", "layered")):
+        assert store("sync", lock, "--venv", name, "--link-mode", mode, *options).status == 0
+        assert said_by(work / name, "import sixty_four; print(1)") == ["1"]
+
+
+@pytest.mark.parametrize("name", ["new\nline", "tab\t", os.fsdecode(b"caf\xe9")], ids=ascii)
+def test_a_store_that_no_pth_file_can_name_is_refused(
+    store: FrontDoor, lock: Path, work: Path, full_store: Path, name: str
+) -> None:
+    odd = full_store.rename(full_store.with_name(name))
+    ran = store("sync", lock, *LAYERED, "--store", odd)
+    assert (ran.status, len(ran.errors), "--link-mode" in ran.hints[0]) == (1, 1, True)
+    assert not (work / ".venv").exists()
 
 
 def test_an_image_left_half_made_is_made_anew(store: FrontDoor, lock: Path, work: Path, images: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from wheelstore.cli.afterwards import afterwards
-from wheelstore.cli.forms import FILES, SNAPSHOT, SPARE, FormUnavailable, beginning, plan_before, unpacked
+from wheelstore.cli.forms import FILES, LAYERED, SNAPSHOT, SPARE, FormUnavailable, beginning, plan_before, unpacked
 from wheelstore.cli.registering import Goal, Means, Place, claim_image, in_place, register
 from wheelstore.materialize.environment import LOCK, marks_hold, may_be_lost, read_state
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
@@ -18,6 +18,7 @@ from wheelstore.materialize.tree import Tree
 from wheelstore.materialize.venv import UnusablePlace, write_venv
 from wheelstore.store.claims import Claims
 from wheelstore.store.errors import StoreError
+from wheelstore.store.umask import as_asked
 from wheelstore.store.values import NamedTuple
 
 TYPE_CHECKING = False
@@ -232,6 +233,8 @@ def _build(place: Place, goal: Goal, means: Means, options: VenvOptions) -> None
     with FreshEnvironment(place.path, begin=beginning(place.path, goal, means)) as fresh:
         try:
             completing = means.form in (SNAPSHOT, SPARE)
+            if completing:
+                os.chmod(fresh.directory, as_asked(0o777))
             write_venv(
                 fresh.directory,
                 final=place.path,
@@ -298,7 +301,7 @@ def _change(place: Place, goal: Goal, means: Means, *, reinstall: bool, dry_run:
             work = _compare(place, goal, tree, means, reinstall=reinstall)
             outcome = work.outcome
             if not dry_run:
-                if not _is_untouched(place):
+                if not _is_untouched(place, means):
                     outcome = _mended(outcome, place.path, interpreter)
                 if work.removed or work.written:
                     claim_image(place, goal, means)
@@ -320,7 +323,7 @@ def _compare(place: Place, goal: Goal, tree: Tree, means: Means, *, reinstall: b
     interpreter, after = goal.interpreter, goal.plan
     before = plan_before(place, means.index)
     kept = kept_seeds(place.path)
-    if before is not None and not reinstall and _is_untouched(place) and not _touches_seeds(before, after, kept):
+    if before is not None and not reinstall and _is_untouched(place, means) and not _touches_seeds(before, after, kept):
         return compare_plans(before, after)
     sites = (interpreter.purelib, interpreter.platlib)
     settled = place.state is not None and not may_be_lost(place.state)
@@ -330,12 +333,13 @@ def _compare(place: Place, goal: Goal, tree: Tree, means: Means, *, reinstall: b
     return _all_anew(work, after) if reinstall else work
 
 
-def _is_untouched(place: Place) -> bool:
+def _is_untouched(place: Place, means: Means) -> bool:
     """Whether an environment is where it was and as its last sync left it, as far as that shows without its files."""
     state = place.state
     return (
         state is not None
         and state.path == place.path
+        and (state.mode != LAYERED or state.store == means.store.root)  # which its files name
         and not may_be_lost(state)
         and marks_hold(place.path, state.marks)
         and os.access(f"{place.path}/pyvenv.cfg", os.R_OK)

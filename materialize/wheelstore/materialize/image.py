@@ -15,6 +15,7 @@ from wheelstore.materialize.tree import Tree
 from wheelstore.store.btrfs import create_subvolume, is_btrfs, set_read_only
 from wheelstore.store.durable import flush, flush_names
 from wheelstore.store.index import ImageRow
+from wheelstore.store.umask import open_to_readers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ def build_image(plan: Plan, directory: str, *, blobs: str) -> BuiltImage:
         BlobUnusable: a blob is missing or was changed.
         OSError: the disk is full, or the like.
     """
+    with open_to_readers():
+        kind, size = _build(plan, directory, blobs)
+    flush(directory)
+    if kind == SUBVOLUME:  # which can only be renamed in its own directory from here on
+        set_read_only(directory, read_only=True)
+    return BuiltImage(directory, kind, size)
+
+
+def _build(plan: Plan, directory: str, blobs: str) -> tuple[str, int]:
     kind = DIRECTORY
     if is_btrfs(os.path.dirname(directory)):
         create_subvolume(directory)
@@ -59,10 +69,7 @@ def build_image(plan: Plan, directory: str, *, blobs: str) -> BuiltImage:
         size += os.stat(f"{directory}/{name}").st_size
         if name and kind == DIRECTORY:  # a directory that cannot be written to cannot be moved, so not the top
             os.chmod(f"{directory}/{name}", _SEALED)
-    flush(directory)
-    if kind == SUBVOLUME:  # which can only be renamed in its own directory from here on
-        set_read_only(directory, read_only=True)
-    return BuiltImage(directory, kind, size)
+    return kind, size
 
 
 def publish_image(built: BuiltImage, manifest: str, *, store: Store, index: Index, now: float) -> bool:

@@ -27,7 +27,13 @@ _LIFTED = "_wheelstore-lifted-"
 def keep_shapes(index: Index, manifest: str, plan: Plan, sites: Iterable[str]) -> None:
     """Keep the shapes of a manifest whose plan was kept just now; inside `Index.writing`."""
     index.put_shape(manifest, LAYER, pack(layer_of(plan, sites, manifest)))
-    index.put_shape(manifest, SHELL, pack(shell_of(plan)))
+    if can_be_completed(plan):
+        index.put_shape(manifest, SHELL, pack(shell_of(plan)))
+
+
+def can_be_completed(plan: Plan) -> bool:
+    """Whether a tree of its files can become an environment: not if it has a directory where that has a link."""
+    return not any(directory == "lib64" for directory in plan.directories)
 
 
 def image_of(plan: Plan) -> Plan:

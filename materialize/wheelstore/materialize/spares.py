@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 
 from wheelstore.materialize.plan import pack, unpack
-from wheelstore.materialize.shapes import SHELL, image_of, shell_of
+from wheelstore.materialize.shapes import SHELL, can_be_completed, image_of, shell_of
 from wheelstore.materialize.tree import Tree
 from wheelstore.store.claims import Claims
 from wheelstore.store.durable import flush
+from wheelstore.store.umask import open_to_readers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,13 +84,16 @@ def fill(
         if missing <= 0:
             return 0
         plan = unpack(packed)
+        if not can_be_completed(plan):
+            return 0
         if index.shape(row.manifest, SHELL) is None:
             with index.writing():
                 index.put_shape(row.manifest, SHELL, pack(shell_of(plan)))
         directory = lease.directory
-        built = [_build(plan, f"{directory}/{_chance()}", lease.blobs, wanted.mode) for _ in range(missing)]
-        flush(directory)
-        return _publish(built, wanted, store, index)
+        with open_to_readers():  # what they become is for the umask of whoever takes them to say
+            built = [_build(plan, f"{directory}/{_chance()}", lease.blobs, wanted.mode) for _ in range(missing)]
+            flush(directory)
+            return _publish(built, wanted, store, index)
 
 
 def discard(store: Store, spares: Iterable[str]) -> list[str]:

@@ -89,6 +89,18 @@ def clone_directory(source: str, target: str) -> None:
     if clonefile(os.fsencode(source), os.fsencode(target), _CLONE_FLAGS):
         number = ctypes.get_errno()
         raise _refusal(source, target, OSError(number, os.strerror(number), target)) from None
+    _unseal(target)
+
+
+def _unseal(directory: str) -> None:
+    """Let the owner write to everything in a clone, which has the modes of an image."""
+    os.chmod(directory, 0o755)  # noqa: S103 - as any environment's
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _unseal(entry.path)
+            elif not entry.is_symlink():
+                os.chmod(entry.path, entry.stat().st_mode & 0o777 | 0o200)
 
 
 def remove_subvolume(path: str) -> None:

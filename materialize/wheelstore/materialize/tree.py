@@ -14,6 +14,7 @@ from wheelstore.materialize.link import Linker, read_blob
 from wheelstore.materialize.record import finish_record
 from wheelstore.materialize.scripts import entry_point, rewrite, shebang
 from wheelstore.materialize.shapes import lift_text
+from wheelstore.store.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,20 @@ if TYPE_CHECKING:
 
     from wheelstore.materialize.link import Mode
     from wheelstore.materialize.plan import Lift, Plan, Script
+
+
+class ImageUnreachable(StoreError):
+    """No layered environment can look into the images there."""
+
+    hint = "point --store (or STORE_DIR) at a directory with another name, or choose another --link-mode"
+
+    def __init__(self, images: str) -> None:
+        super().__init__(images)
+        self.images = images
+
+    def __str__(self) -> str:
+        return f"Python cannot be led to {self.images!r}: the name is not UTF-8, or has control characters"
+
 
 _PLAIN = (".dist-info/RECORD", ".pth", ".start")
 
@@ -98,6 +113,8 @@ class Tree:
                 yield lift.target, self._lift(lift)
 
     def _lift(self, lift: Lift) -> bytes:
+        if not self._images.isprintable():
+            raise ImageUnreachable(self._images)
         text = read_blob(self._blobs, lift.source, lift.target) if lift.source else None
         if lift.target.endswith(".start"):  # names of functions, no paths
             return text or b""

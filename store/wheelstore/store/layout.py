@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from wheelstore.store.errors import StoreError
+from wheelstore.store.umask import open_to_readers
 from wheelstore.store.values import NamedTuple
 
 FORMAT = 1
@@ -203,8 +204,7 @@ def _create(root: str) -> Store:
 
 def _fill(root: str) -> None:
     """Make what is in every store. Who may read it is for the root's mode to say; nobody else ever writes."""
-    mask = os.umask(0o022)
-    try:
+    with open_to_readers():
         for name in _DIRECTORIES:
             os.makedirs(f"{root}/{name}", exist_ok=True)
         for number in range(256):
@@ -212,8 +212,6 @@ def _fill(root: str) -> None:
         _write(f"{root}/CACHEDIR.TAG", _CACHEDIR_TAG)
         # Last, because a format file is what makes a directory a store.
         _write(f"{root}/format", f"{FORMAT}\n")
-    finally:
-        os.umask(mask)
 
 
 _DIRECTORIES = ("blobs", "images", "locks", "spares", "tmp", "tokens", "trash", "wheels")

@@ -31,7 +31,7 @@ def check(root: str, status: os.stat_result) -> None:
         raise UnsafeStore(root, root)
     me = os.geteuid()
     owners = (status.st_uid, 0, me)
-    for name in (*_PARTS, *(f"blobs/{number:02x}" for number in range(256))):
+    for name in (*_PARTS, *(f"blobs/{number:02x}" for number in range(256)), *_images(root)):
         path = f"{root}/{name}"
         try:
             part = os.stat(path)
@@ -43,6 +43,14 @@ def check(root: str, status: os.stat_result) -> None:
             raise UnsafeStore(root, path, f"belongs to {_user(part.st_uid)}", f"chown -R {_user(status.st_uid)} {root}")
     if status.st_uid != me:
         _check_place(root, status.st_uid)
+
+
+def _images(root: str) -> list[str]:
+    """The images, whose own directories can be written to by their owner; those in them by nobody."""
+    try:
+        return [f"images/{name}" for name in os.listdir(f"{root}/images")]
+    except OSError:
+        return []
 
 
 def _check_place(root: str, owner: int) -> None:
