@@ -128,6 +128,27 @@ def test_a_dry_run_knows_what_is_in_the_image(store: FrontDoor, universe: Univer
     assert [[one["name"] for one in said[key]] for key in ("added", "removed")] == [["alpha"], ["alpha"]]
 
 
+def test_reinstalling_makes_the_image_anew(store: FrontDoor, lock: Path, work: Path, images: Path) -> None:
+    store("sync", lock, *LAYERED)
+    (module,) = images.glob(f"*/{FACTS.purelib}/alpha/__init__.py")
+    module.parent.chmod(0o755)
+    module.unlink()
+    module.write_text("value = 'edited'\n")
+    assert store("sync", lock, "--reinstall").status == 0
+    assert said_by(work / ".venv")[0] == "1"
+    assert len(list(images.iterdir())) == 1
+
+
+@pytest.mark.parametrize("mode", ["copy", "layered"])
+def test_who_has_chosen_a_mode_keeps_it(store: FrontDoor, universe: Universe, work: Path, mode: str) -> None:
+    for n in (1, 2):
+        lock = universe.lock(work / f"{n}.txt", f"alpha=={n}.0", "beta==1.0")
+        assert store("sync", lock, *(("--link-mode", mode) if n == 1 else ())).status == 0
+        assert mode_of(work / ".venv") == mode
+    module = work / ".venv" / FACTS.purelib / "alpha/__init__.py"
+    assert mode == "layered" or (module.stat().st_nlink == 1 and module.stat().st_mode & 0o200)
+
+
 def test_what_leads_to_the_image_is_mended(store: FrontDoor, lock: Path, work: Path) -> None:
     store("sync", lock, *LAYERED)
     (path,) = (work / ".venv" / FACTS.purelib).glob("*.pth")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.commands import StoreCommand
+from support.commands import StoreCommand, run, store_script
 from support.mounts import mounted
 from support.places import cpythons
 from support.trees import environment_content
@@ -132,6 +133,15 @@ def test_it_can_be_cleared_and_removed_by_hand(command: StoreCommand, lock: Path
     assert is_subvolume(str(venv))
     shutil.rmtree(venv)
     assert sorted(path.name for path in command.root.iterdir()) == ["lock.txt", "store"]
+
+
+def test_one_that_was_removed_is_missing_and_keeps_nothing(command: StoreCommand, lock: Path) -> None:
+    """Its own filesystem's number, which each subvolume has, went with it; its parent's did not."""
+    shutil.rmtree(sync(command, lock, "gone", *SNAPSHOT))
+    words = ["gc", "--grace", "0s", "--json", "--store", str(command.store)]
+    ran = run([store_script(), *words], environ=command.environ, cwd=command.root)
+    assert json.loads(ran.stdout)["environments"]["paths"] == [str(command.root / "gone")]
+    assert list((command.store / "images").iterdir()) == []
 
 
 def test_a_store_on_another_filesystem_has_none_and_says_so(command: StoreCommand, lock: Path, tmp_path: Path) -> None:

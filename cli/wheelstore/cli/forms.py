@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LAYERED, SNAPSHOT, SPARE, FILES = "layered", "snapshot", "spare", ""
 """The forms; an environment of plain files, and one that was a spare, go by their link mode."""
 
+_CHOSEN = (LAYERED, SNAPSHOT, "clone", "copy")
 _SPARE_MODES = {"auto": ("hardlink", "clone", "copy"), "hardlink": ("hardlink",), "clone": ("clone",)}
 
 
@@ -46,21 +47,32 @@ class FormUnavailable(Exception):
     """There is no spare left, or no snapshot can be made there."""
 
 
+def settled_mode(place: Place, wanted: str) -> str:
+    """The link mode that was asked for, or what ``auto`` is for an environment that is there.
+
+    Who has chosen private files, or layers, keeps them.
+    """
+    if wanted == "auto" and place.existing and place.state is not None and place.state.mode in _CHOSEN:
+        return place.state.mode
+    return wanted
+
+
 def choose_form(place: Place, wanted: str, manifest: str, *, store: Store, index: Index) -> str:
     """The form for the environment `manifest` at `place`, where the link mode `wanted` was asked for.
 
-    ``auto`` leaves a layered environment what it is, and takes what is ready for a new one: a spare, or an image that
-    can be snapshot. Layers are only for those who ask, since their files are then the store's.
+    ``auto`` takes what is ready for a new environment: a spare, or an image that can be snapshot. Layers are only for
+    those who ask, since their files are then the store's.
 
     Raises:
         SnapshotsUnsupported: one was asked for, and the store is where there are none; no image is made in vain.
     """
-    if wanted == LAYERED or (wanted == "auto" and _is_layered(place)):
+    if wanted == LAYERED:
         return LAYERED
+    if wanted == SNAPSHOT:
+        _check_snapshots(place, manifest, store)
     if place.existing:
         return FILES
     if wanted == SNAPSHOT:
-        _check_snapshots(place, manifest, store)
         return SNAPSHOT
     if not store.writable or wanted not in _SPARE_MODES:
         return FILES
@@ -81,10 +93,6 @@ def _check_snapshots(place: Place, manifest: str, store: Store) -> None:
     if sys.platform.startswith("linux") and not is_btrfs(store.root):
         image = f"{store.images}/{manifest}"
         raise SnapshotsUnsupported(image, place.path, "the store's filesystem is not btrfs")
-
-
-def _is_layered(place: Place) -> bool:
-    return place.existing and place.state is not None and place.state.mode == LAYERED
 
 
 def plan_for(form: str, manifest: str, lease: Lease) -> Plan | None:
@@ -114,8 +122,10 @@ def unpacked(packed: bytes | None) -> Plan | None:
         return None
 
 
-def formed(goal: Goal, means: Means, wanted: str) -> Goal:
-    """`goal`, whose plan is the long one, with the plan that the form of `means` takes; the image is made if need be.
+def formed(goal: Goal, means: Means, wanted: str, *, anew: bool = False) -> Goal:
+    """`goal`, whose plan is the long one, with the plan that the form of `means` takes.
+
+    The image is made if need be; in any case, if everything is to be made `anew`.
 
     Raises:
         ImageMissing: the store is someone else's, and lacks it.
@@ -123,13 +133,14 @@ def formed(goal: Goal, means: Means, wanted: str) -> Goal:
     """
     if means.form == FILES:
         return goal
-    plan = plan_for(means.form, goal.manifest, means.lease)
+    anew = anew and means.store.writable
+    plan = None if anew else plan_for(means.form, goal.manifest, means.lease)
     if plan is None and means.form in (LAYERED, SNAPSHOT):
         if not means.store.writable:
             raise ImageMissing(means.store.root, wanted)
         from wheelstore.cli.images import ensure_image
 
-        ensure_image(goal, means)
+        ensure_image(goal, means, anew=anew)
         plan = plan_for(means.form, goal.manifest, means.lease)
     if plan is None:
         means.form = FILES

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from wheelstore.materialize.environment import State, boot_mark, marked, marks_of, write_state
+from wheelstore.store.btrfs import is_subvolume
 from wheelstore.store.index import EnvironmentRow, Generation, IndexUnusable
 from wheelstore.store.tokens import IN_ENVIRONMENT, filesystem_of, is_elsewhere, make_token, trust_token
 from wheelstore.store.values import NamedTuple
@@ -155,6 +156,11 @@ def _use(goal: Goal, means: Means) -> None:
     means.index.use_prewarmed(goal.manifest, now=means.now)
 
 
+def _filesystem(directory: str) -> str:
+    """The filesystem that an environment is on; for a subvolume, which goes with it, the one that this is in."""
+    return filesystem_of(os.path.dirname(directory) if is_subvolume(directory) else directory)
+
+
 def claim_image(place: Place, goal: Goal, means: Means) -> None:
     """Keep the image that the environment at `place` is about to look into, also if this process dies on the way.
 
@@ -188,7 +194,7 @@ def _row(identifier: str, path: str, goal: Goal, means: Means, *, directory: str
         python=goal.interpreter.version,
         created=means.now,
         synced=means.now,
-        filesystem=filesystem_of(directory),
+        filesystem=_filesystem(directory),
         generation=number,
     )
 

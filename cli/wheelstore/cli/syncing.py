@@ -13,7 +13,7 @@ from wheelstore.cli.answers import wanted_bytecode
 from wheelstore.cli.auto_collecting import collect_now_and_then
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.environments import bring, kept_seeds, link_mode, look
-from wheelstore.cli.forms import choose_form, formed, plan_before
+from wheelstore.cli.forms import choose_form, formed, plan_before, settled_mode
 from wheelstore.cli.interpreters import choose, memory_of
 from wheelstore.cli.registering import Goal, Means, Place
 from wheelstore.cli.request import SyncRequest
@@ -83,13 +83,13 @@ class Sync:
 
     def _bring(self, place: Place, goal: Goal) -> tuple[Goal, Outcome]:
         """Bring the environment to the goal, for which the store has everything."""
-        wanted, say = self.request.link_mode, self.console.say
+        wanted, say = settled_mode(place, self.request.link_mode), self.console.say
         mode = link_mode(self.store, self.index, self.lease, wanted, self.request.venv)
         form = choose_form(place, wanted, goal.manifest, store=self.store, index=self.index)
         insists = form == wanted
         means = Means(self.store, self.index, self.lease, mode, time.time(), form=form, insists=insists, say=say)
         self.console.detail(f"Getting files into {self.request.venv} by {means.recorded}")
-        goal = formed(goal, means, wanted)
+        goal = formed(goal, means, wanted, anew=self.request.reinstall)
         return goal, bring(place, goal, means, reinstall=self.request.reinstall)
 
     def _rehearse(

@@ -108,7 +108,7 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
     if not os.path.exists(f"{request.store}/index.sqlite3"):
         return None
     from wheelstore.cli.environments import bring, link_mode, look
-    from wheelstore.cli.forms import choose_form, plan_for
+    from wheelstore.cli.forms import choose_form, plan_for, settled_mode
     from wheelstore.cli.interpreters import choose, memory_of
     from wheelstore.cli.registering import Goal, Means
     from wheelstore.materialize.link import BlobUnusable
@@ -128,14 +128,15 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
             answer = index.answer(key)
             if answer is None or not inputs_hold(answer.inputs):
                 return None
-            form = choose_form(place, request.link_mode, answer.manifest, store=store, index=index)
+            wanted = settled_mode(place, request.link_mode)
+            form = choose_form(place, wanted, answer.manifest, store=store, index=index)
             plan = plan_for(form, answer.manifest, lease)
             if plan is None:
                 return None
             source = " ".join(request.locks)
             goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp, source, bytecode=bytecode)
-            mode = link_mode(store, index, lease, request.link_mode, request.venv)
-            insists = form == request.link_mode
+            mode = link_mode(store, index, lease, wanted, request.venv)
+            insists = form == wanted
             means = Means(store, index, lease, mode, now, form=form, insists=insists, say=_sayer(request))
             outcome = bring(place, goal, means)
     except BlobUnusable:  # the full sync can get it anew
