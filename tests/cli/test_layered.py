@@ -149,6 +149,13 @@ def test_who_has_chosen_a_mode_keeps_it(store: FrontDoor, universe: Universe, wo
     assert mode == "layered" or (module.stat().st_nlink == 1 and module.stat().st_mode & 0o200)
 
 
+def test_clones_that_cannot_be_are_said_to_be_links(store: FrontDoor, lock: Path, work: Path) -> None:
+    ran = store("sync", lock, "--link-mode", "clone")
+    warned = "has no clones" in "".join(ran.warnings)
+    assert mode_of(work / ".venv") == ("hardlink" if warned else "clone")
+    assert ran.status == 0
+
+
 def test_what_leads_to_the_image_is_mended(store: FrontDoor, lock: Path, work: Path) -> None:
     store("sync", lock, *LAYERED)
     (path,) = (work / ".venv" / FACTS.purelib).glob("*.pth")

@@ -73,7 +73,6 @@ OPTIONS = [
     [],
     ["--link-mode", "copy"],
     ["--link-mode", "hardlink"],
-    ["--link-mode", "clone"],
     ["--require-hashes"],
     ["--python", FACTS.executable],
     ["-p", FACTS.version],

@@ -12,7 +12,7 @@ from wheelstore.cli.forms import FILES, LAYERED, SNAPSHOT, SPARE, FormUnavailabl
 from wheelstore.cli.registering import Goal, Means, Place, claim_image, in_place, register
 from wheelstore.materialize.environment import LOCK, marks_hold, may_be_lost, read_state
 from wheelstore.materialize.fresh import FreshEnvironment, TargetUnwritable
-from wheelstore.materialize.link import MODES, BlobUnusable, can_clone, probe
+from wheelstore.materialize.link import BlobUnusable, can_clone, probe
 from wheelstore.materialize.sync import Outcome, Work, compare_disk, compare_plans
 from wheelstore.materialize.tree import Tree
 from wheelstore.materialize.venv import UnusablePlace, write_venv
@@ -114,7 +114,7 @@ def _spare(path: str, directories: Iterable[str]) -> None:
 
 
 def link_mode(store: Store, index: Index, lease: Lease, wanted: str, path: str) -> Mode:
-    """The mode to start each file with: `wanted`, or else the fastest that works between the two devices.
+    """The mode to start each file with: `wanted` if that can be, else the fastest that works between the two devices.
 
     Hardlinks are first where the store is ours: measured on ext4 (the only choice but copying), and faster than
     clones on btrfs and XFS too; see ARCHITECTURE. What works is asked of the filesystem once for a pair of devices.
@@ -123,8 +123,8 @@ def link_mode(store: Store, index: Index, lease: Lease, wanted: str, path: str) 
     """
     if wanted == SNAPSHOT:
         return "clone"
-    if wanted in MODES and (store.writable or wanted != "hardlink"):
-        return wanted
+    if wanted == "copy" or (wanted == "hardlink" and store.writable):
+        return "copy" if wanted == "copy" else "hardlink"
     parent = os.path.dirname(path)
     while not os.path.isdir(parent):
         parent = os.path.dirname(parent)
@@ -136,9 +136,18 @@ def link_mode(store: Store, index: Index, lease: Lease, wanted: str, path: str) 
             index.remember(key, " ".join(sorted(possible)).encode())
     else:
         possible = frozenset(remembered.decode().split())
+    if wanted == "clone" and "clone" in possible:
+        return "clone"
     if store.writable and "hardlink" in possible:
         return "hardlink"
     return "clone" if "clone" in possible else "copy"
+
+
+def other_mode(wanted: str, mode: str) -> str:
+    """What to tell whoever wanted files of their own and gets others; empty if there is nothing to tell."""
+    if wanted != "clone" or mode == "clone":
+        return ""
+    return f"the filesystem has no clones between the store and the environment: its files are made by {mode}"
 
 
 def _probe(store: Store, lease: Lease, directory: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from wheelstore.cli.answering import Answering
 from wheelstore.cli.answers import wanted_bytecode
 from wheelstore.cli.auto_collecting import collect_now_and_then
 from wheelstore.cli.console import Console, write_json
-from wheelstore.cli.environments import bring, kept_seeds, link_mode, look
+from wheelstore.cli.environments import bring, kept_seeds, link_mode, look, other_mode
 from wheelstore.cli.forms import choose_form, formed, plan_before, settled_mode
 from wheelstore.cli.interpreters import choose, memory_of
 from wheelstore.cli.registering import Goal, Means, Place
@@ -85,6 +85,8 @@ class Sync:
         """Bring the environment to the goal, for which the store has everything."""
         wanted, say = settled_mode(place, self.request.link_mode), self.console.say
         mode = link_mode(self.store, self.index, self.lease, wanted, self.request.venv)
+        if warning := other_mode(wanted, mode):
+            self.console.warn(warning)
         form = choose_form(place, wanted, goal.manifest, store=self.store, index=self.index)
         insists = form == wanted
         means = Means(self.store, self.index, self.lease, mode, time.time(), form=form, insists=insists, say=say)

@@ -107,7 +107,7 @@ def _is_python(asked: str | None, state: State) -> bool:
 def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[str, str]) -> Warm | None:
     if not os.path.exists(f"{request.store}/index.sqlite3"):
         return None
-    from wheelstore.cli.environments import bring, link_mode, look
+    from wheelstore.cli.environments import bring, link_mode, look, other_mode
     from wheelstore.cli.forms import choose_form, plan_for, settled_mode
     from wheelstore.cli.interpreters import choose, memory_of
     from wheelstore.cli.registering import Goal, Means
@@ -136,6 +136,8 @@ def _remembered(request: SyncRequest, locks: list[LockFile], environ: Mapping[st
             source = " ".join(request.locks)
             goal = Goal(answer.manifest, plan, key, answer.inputs, interpreter, its_stamp, source, bytecode=bytecode)
             mode = link_mode(store, index, lease, wanted, request.venv)
+            if other_mode(wanted, mode):
+                return None  # the full command says so
             insists = form == wanted
             means = Means(store, index, lease, mode, now, form=form, insists=insists, say=_sayer(request))
             outcome = bring(place, goal, means)
