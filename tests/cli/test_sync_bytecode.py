@@ -189,6 +189,28 @@ def test_what_does_not_compile_is_passed_over_and_remembered(
     assert pycs(work / "second") == {f"__init__.{TAG}.pyc"}
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits memory by its addresses")
+def test_what_cannot_be_compiled_now_is_compiled_later(full_store: Path, work: Path, tmp_path: Path) -> None:
+    large = b"x = 1\n" * 150_000
+    wheel = make_wheel(tmp_path, "large", files={"large.py": large, "small.py": b""})
+    lock = work / "lock.txt"
+    lock.write_text(f"large==1.0 --hash=sha256:{sha256_of(wheel)}\n")
+    assert call_store("add", wheel).status == 0
+    before = read_index(full_store, "SELECT count(*) FROM manifests")
+    command = [store_script(), "sync", str(lock), "--find-links", str(tmp_path), "--compile-bytecode"]
+    limited = ["sh", "-c", 'ulimit -v 200000; exec "$@"', "sh", *command]
+    ran = subprocess.run(limited, cwd=work, capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
+    assert re.search(r"cannot compile \S*/large\.py: (out of memory|its process)", ran.stderr), ran.stderr
+    assert "--no-compile-bytecode" in ran.stderr
+    assert read_index(full_store, "SELECT * FROM bytecode") == []
+    assert read_index(full_store, "SELECT count(*) FROM manifests") == before
+    assert not (work / ".venv").exists()
+    ran = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    assert (ran.returncode, len(pycs(work / ".venv"))) == (0, 2), ran.stderr
+    assert flaws_of(full_store, collected=False) == []
+
+
 def test_what_is_there_already_gives_way(store: FrontDoor, full_store: Path, universe: Universe, work: Path) -> None:
     lock = universe.lock(work / "lock.txt", "alpha==1.0")
     assert store("sync", lock).status == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from support.stores import put_blob
 
 from wheelstore.materialize import bytecode
 from wheelstore.materialize.bytecode import (
+    CompilingFailed,
     Module,
     bytecode_tag,
     compile_modules,
@@ -148,10 +150,18 @@ def test_what_does_not_compile_has_no_bytecode_and_harms_nothing_else(python: st
     assert [bool(pycs[module.source]) for module in wanted] == [False] * len(BROKEN) + [True]
 
 
-def dying_python(directory: Path, interpreter: Interpreter, word: str, what: str) -> Interpreter:
+@every_python
+def test_what_is_nested_too_deep_does_not_compile(python: str, blobs: str) -> None:
+    # To a parser, too deep is a lack of memory.
+    deep, ordinary = modules(blobs, b"a = " + b"-" * 50_000 + b"1\n", ORDINARY)
+    pycs = compiled(facts_of(python), blobs, [deep, ordinary])
+    assert (pycs[deep.source], bool(pycs[ordinary.source])) == (b"", True)
+
+
+def dying_python(directory: Path, interpreter: Interpreter, word: str, what: str, patience: int = 90) -> Interpreter:
     """An interpreter that does `what` when it is to compile something with `word` in it."""
     script = directory / "dying.py"
-    real = Path(bytecode._SCRIPT).read_text()
+    real = Path(bytecode._SCRIPT).read_text().replace("PATIENCE = 90", f"PATIENCE = {patience}")
     script.write_text(
         "import builtins, os, time\nreal = compile\n"
         f"def compile(source, *rest, **named):\n    if {word!r} in str(source): {what}\n"
@@ -164,30 +174,44 @@ def dying_python(directory: Path, interpreter: Interpreter, word: str, what: str
     return Interpreter(**(facts | {"executable": str(launcher)}))
 
 
-def test_a_module_that_kills_its_process_does_not_compile(blobs: str, tmp_path: Path, interpreter: Interpreter) -> None:
-    dying = dying_python(tmp_path, interpreter, "poison", "os.kill(os.getpid(), 9)")
-    wanted = modules(blobs, *(b"n = %d\n" % number for number in range(20)), b"poison = 1\n", b"poison = 2\n")
-    pycs = compiled(dying, blobs, wanted, processes=2)
-    assert [module.source for module in wanted if not pycs[module.source]] == [one.source for one in wanted[-2:]]
-
-
-def test_a_process_that_is_killed_once_by_chance_takes_nothing_along(
-    blobs: str, tmp_path: Path, interpreter: Interpreter
-) -> None:
-    once = f"os.path.exists({str(tmp_path / 'once')!r}) or (os.mkdir({str(tmp_path / 'once')!r}), os._exit(1))"
-    pycs = compiled(dying_python(tmp_path, interpreter, "n = 3", once), blobs, modules(blobs, b"n = 3\n", b"n = 4\n"))
-    assert all(pycs.values())
-    assert (tmp_path / "once").exists()
-
-
-def test_a_module_that_takes_too_long_does_not_compile(
-    blobs: str, tmp_path: Path, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("os.kill(os.getpid(), 9)", "killed by signal 9, perhaps for want of memory"),
+        ("os._exit(3)", "ended with status 3"),
+        ("raise SystemError", "ended with status 1"),
+        ("time.sleep(600)", r"longer than 0\.5 seconds"),
+        ("globals().update(bytes=lambda n: [0] * 2**60); raise MemoryError", "out of memory"),
+    ],
+)
+def test_what_the_source_is_not_to_blame_for_is_an_error(
+    what: str, said: str, blobs: str, tmp_path: Path, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bytecode, "_LATE", 0.5)
-    endless = dying_python(tmp_path, interpreter, "poison", "time.sleep(600)")
-    wanted = modules(blobs, b"poison = 1\n", ORDINARY)
-    pycs = compiled(endless, blobs, wanted)
-    assert [bool(pycs[module.source]) for module in wanted] == [False, True]
+    dying = dying_python(tmp_path, interpreter, "poison", what)
+    wanted = modules(blobs, *(b"n = %d\n" % number for number in range(20)), b"poison = 1\n")
+    with pytest.raises(CompilingFailed, match=said) as caught:
+        compiled(dying, blobs, wanted, processes=2)
+    assert caught.value.blob == wanted[-1].source
+
+
+def test_a_module_that_hangs_ends_though_nobody_waits_for_it(
+    blobs: str, tmp_path: Path, interpreter: Interpreter
+) -> None:
+    endless = dying_python(tmp_path, interpreter, "poison", "(time.sleep(600))", patience=1)
+    with pytest.raises(CompilingFailed, match=f"killed by signal {int(signal.SIGALRM)}"):
+        compiled(endless, blobs, modules(blobs, b"poison = 1\n"))
+
+
+@pytest.mark.parametrize("name", ["new\nline", "no \udcff UTF-8 "])
+def test_a_store_may_be_called_anything(name: str, blobs: str, interpreter: Interpreter) -> None:
+    wanted = modules(blobs, ORDINARY, b"")
+    odd = f"{os.path.dirname(blobs)}/{name}"
+    try:
+        os.rename(blobs, odd)
+    except OSError:
+        pytest.skip("the file system wants UTF-8")
+    assert all(compiled(interpreter, odd, wanted).values())
 
 
 def test_who_stops_early_leaves_no_process_behind(blobs: str, tmp_path: Path, interpreter: Interpreter) -> None:

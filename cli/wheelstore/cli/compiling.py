@@ -14,6 +14,7 @@ from wheelstore.cli.console import Console
 from wheelstore.cli.progress import progress_on
 from wheelstore.cli.summary import counted
 from wheelstore.materialize.bytecode import (
+    CompilingFailed,
     Module,
     bytecode_tag,
     compile_modules,
@@ -46,10 +47,12 @@ def compiled_plan(
 
     Raises:
         InterpreterFailed: the interpreter cannot be started.
+        CompilingFailed: a module cannot be compiled now; nothing is kept.
         BlobUnusable: a module is damaged in the store.
         OSError: the store cannot take it.
     """
-    sources = set(modules_of(plan, (interpreter.purelib, interpreter.platlib)).values())
+    modules = modules_of(plan, (interpreter.purelib, interpreter.platlib))
+    sources = set(modules.values())
     pycs: dict[tuple[str, int], str] = {}
     missing: list[Module] = []
     for level in wanted.levels:
@@ -62,7 +65,11 @@ def compiled_plan(
             elif key not in found or found[key].key:
                 missing.append(Module(source, _size(store, source), level))
     if missing:
-        pycs |= _compile(missing, interpreter, wanted, incoming, store)
+        try:
+            pycs |= _compile(missing, interpreter, wanted, incoming, store)
+        except CompilingFailed as error:
+            target = min(target for target, source in modules.items() if source == error.blob)
+            raise CompilingFailed(error.blob, error.reason, target) from None
     return with_bytecode(plan, interpreter, pycs)
 
 
@@ -108,6 +115,7 @@ def compile_again(
 
     Raises:
         InterpreterFailed: the interpreter cannot be started.
+        CompilingFailed: a module cannot be compiled now.
         BlobUnusable: a module is damaged, too.
     """
     tags = {bytecode_tag(interpreter, level): level for level in levels}

@@ -51,6 +51,7 @@ def goal_of(
         PathConflict: two of the wheels cannot be in one environment.
         StoreFull: what the plan needs beside the wheels cannot be written.
         InterpreterFailed: the interpreter cannot be started to compile.
+        CompilingFailed: a module cannot be compiled now, though it may at another time; nothing of it is kept.
     """
     content = manifest_content(installed, interpreter.identity, bytecode=bytecode.levels)
     digest = manifest_digest(content)

@@ -1,9 +1,10 @@
 """Compile modules, one after the other, for as long as somebody asks: what `bytecode` starts in the target interpreter.
 
 A script, never imported; it runs on CPython 3.8 and newer and on PyPy, with ``-S``, and imports next to nothing. Each
-line of its input asks for one module: ``time level path``, without a path for an empty one. Each answer is four bytes
-of length and as many bytes: a whole ``.pyc``; nothing for what does not compile; one byte for a file that is not there
-or has not that time. Before the first, it says its magic number.
+message, in and out, is four bytes of length and as many bytes. Each that comes in asks for one module: ``time level
+path``, without a path for an empty one. Each answer is a whole ``.pyc``; nothing for what does not compile, which is
+said only of what the source itself is to blame for; one byte for a file that is not there or has not that time. Before
+the first, it says its magic number. Where anything else goes wrong, the process ends: with `NO_MEMORY` if it was that.
 
 The same source makes the same bytes, whatever else was compiled before: hashes are not random (PYTHONHASHSEED), and
 `marshal`, which marks what somebody else refers to as well, is called when somebody does.
@@ -13,6 +14,7 @@ import sys
 
 sys.path[:] = sys.path[1:]  # our neighbours are no modules to import
 
+import _signal  # type: ignore[import-not-found]  # noqa: E402 - `signal` without its enumerations
 import marshal  # noqa: E402
 import os  # noqa: E402
 import warnings  # noqa: E402
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 FILENAME = "<wheelstore>"
 CODE = type(compile("", FILENAME, "exec"))
 CHANGED = b"?"
+NO_MEMORY = 12
+PATIENCE = 90  # seconds for a module; for the case that whoever has started us is not there to end us sooner
+# What an exception in a compiler says of the source: no other is an answer.
+UNFIT = (SyntaxError, ValueError, RecursionError, OverflowError)
 
 
 def magic_number() -> bytes:
@@ -36,7 +42,7 @@ def magic_number() -> bytes:
 
 
 def compiled(source: bytes, level: int) -> bytes:
-    """The marshalled code of a module; nothing if it does not compile."""
+    """The marshalled code of a module; nothing if it does not compile, for its own fault."""
     try:
         code = compile(source, FILENAME, "exec", dont_inherit=True, optimize=level)
         if tells_new_strings(code):  # now, none is new
@@ -47,9 +53,22 @@ def compiled(source: bytes, level: int) -> bytes:
         twin = marshal.loads(marshal.dumps(code))  # noqa: S302
         marshalled = marshal.dumps(code)
         del twin
-    except Exception:
+    except UNFIT:
         return b""
+    except MemoryError:
+        if has_memory_for(source):  # it is nested deeper than the parser can go
+            return b""
+        os._exit(NO_MEMORY)
     return marshalled
+
+
+def has_memory_for(source: bytes) -> bool:
+    """Whether there is more memory than any compiler takes for `source` (some 800 times its size)."""
+    try:
+        bytes((64 << 20) + 1024 * len(source))
+    except MemoryError:
+        return False
+    return True
 
 
 def tells_new_strings(code: "types.CodeType") -> bool:
@@ -67,9 +86,9 @@ def tells_new_strings(code: "types.CodeType") -> bool:
     return False
 
 
-def answer(line: bytes, magic: bytes) -> bytes:
-    """The answer to one line."""
-    time, level, path = line.rstrip(b"\n").split(b" ", 2)
+def answer(request: bytes, magic: bytes) -> bytes:
+    """The answer to one request."""
+    time, level, path = request.split(b" ", 2)
     source = b""
     if path:
         try:
@@ -91,15 +110,19 @@ def main() -> None:
     """Answer until the input ends."""
     warnings.simplefilter("ignore")
     magic = magic_number()
-    lines, answers = sys.stdin.buffer, sys.stdout.buffer
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)  # a handler would have to wait for the compiler
     content = magic
     while True:
         answers.write(len(content).to_bytes(4, "little") + content)
         answers.flush()
-        line = lines.readline()
-        if not line:
+        head = requests.read(4)
+        request = requests.read(int.from_bytes(head, "little"))
+        if not request:
             return
-        content = answer(line, magic)
+        _signal.alarm(PATIENCE)
+        content = answer(request, magic)
+        _signal.alarm(0)
 
 
 main()

@@ -20,10 +20,12 @@ from wheelstore.materialize.interpreter import Interpreter, InterpreterFailed, c
 from wheelstore.materialize.link import BlobUnusable
 from wheelstore.materialize.plan import Link, Plan, make_plan
 from wheelstore.store.blobs import name_mtime
+from wheelstore.store.errors import StoreError
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_compile_script.py")
 _CHANGED = b"?"
 _LATE = 60.0  # seconds that a module may take
+_NO_MEMORY = 12  # how the script says that it had too little
 _AHEAD = 2  # modules that a process is asked for at a time, so that it does not wait for us
 _WAITING = 16  # finished modules that wait to be taken
 
@@ -36,8 +38,21 @@ class Module(NamedTuple):
     level: int
 
 
+class CompilingFailed(StoreError):
+    """A module may well compile, but not here and now; `blob` has it, `target` is its name if that is known."""
+
+    hint = "run the same command again when the machine has more to spare, or with --no-compile-bytecode"
+
+    def __init__(self, blob: str, reason: str, target: str = "") -> None:
+        super().__init__(blob, reason, target)
+        self.blob, self.reason, self.target = blob, reason, target
+
+    def __str__(self) -> str:
+        return f"cannot compile {self.target or self.blob or 'an empty module'}: {self.reason}"
+
+
 class Compiled(NamedTuple):
-    """A module and its ``.pyc``, which is empty if it does not compile."""
+    """A module and its ``.pyc``, which is empty if it does not compile: never, whoever tries."""
 
     module: Module
     pyc: bytes
@@ -97,10 +112,10 @@ def compile_modules(
 ) -> Generator[Compiled, None, None]:
     """Compile `modules`, whose blobs are under `blobs`, by so many processes of `interpreter`; in any order.
 
-    A module that ends its process, or takes longer than a minute, does not compile. The processes end when the
-    iterator does (or is closed).
+    The processes end when the iterator does (or is closed).
 
     Raises:
+        CompilingFailed: twice, a module ended its process, or took longer than a minute, or all the memory.
         InterpreterFailed: the interpreter cannot be started, or is not what it was.
         BlobUnusable: a blob is missing, or was changed.
     """
@@ -201,7 +216,8 @@ class _Compiler(threading.Thread):
                     return
                 content = self._wait(process.stdout)
                 if content is None:
-                    self._blame(asked)
+                    process.kill()
+                    self._blame(asked, process.wait())
                     return
                 self._take(asked.popleft(), content)
         finally:
@@ -235,9 +251,9 @@ class _Compiler(threading.Thread):
                 return
             asked.append(module)
             path = f"{self._blobs}/{module.source}" if len(module.source) > 1 else ""
-            line = f"{source_time(module.source)} {module.level} {path}\n"
+            request = b"%d %d %s" % (source_time(module.source), module.level, os.fsencode(path))
             try:
-                stream.write(line.encode("utf-8", "surrogateescape"))
+                stream.write(len(request).to_bytes(4, "little") + request)
                 stream.flush()
             except OSError:  # it is dead, which its answer will say
                 return
@@ -247,17 +263,24 @@ class _Compiler(threading.Thread):
             raise BlobUnusable("bytecode", module.source, "is missing, or was changed")
         self._results.put(Compiled(module, content))
 
-    def _blame(self, asked: deque[Module]) -> None:
-        """The process died on the first of what it was asked for: for good, unless that may have been by chance."""
+    def _blame(self, asked: deque[Module], status: int) -> None:
+        """The process ended on the first of what it was asked for, which is tried again: once may be by chance."""
         if self._stopped:
             return
-        module = asked.popleft()
+        module = asked[0]
+        if module in self._doubtful:
+            raise CompilingFailed(module.source, self._reason(status))
+        self._doubtful.add(module)
         self._jobs.extendleft(reversed(asked))
-        if self._late or module in self._doubtful:
-            self._results.put(Compiled(module, b""))
-        else:
-            self._doubtful.add(module)
-            self._jobs.appendleft(module)
+
+    def _reason(self, status: int) -> str:
+        if self._late:
+            return f"it takes longer than {_LATE:g} seconds"
+        if status == _NO_MEMORY:
+            return "out of memory"
+        if status < 0:
+            return f"its process was killed by signal {-status}, perhaps for want of memory"
+        return f"its process ended with status {status}"
 
 
 def source_time(source: str) -> int:
