@@ -18,6 +18,7 @@ from support.trees import status_below
 from support.universe import Universe
 
 from wheelstore.cli.run_request import split_command
+from wheelstore.store.claims import claim_directory
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="held at Linux's processes")
 
@@ -107,6 +108,7 @@ def test_the_command_has_what_the_lock_says_and_nothing_is_left(yard: Yard, lock
     assert status_below(yard.store / "images") == before
     assert sorted(os.listdir(yard.work)) == ["began", "gate", "lock.txt"]
     assert read_index(yard.store, "SELECT * FROM environments") == []
+    assert call_store("gc").status == 0  # there is a row yet that says that there was a command
     assert flaws_of(yard.store, collected=True) == []
 
 
@@ -306,6 +308,43 @@ def test_gc_leaves_what_a_command_uses(yard: Yard, detach: str) -> None:
     assert flaws_of(yard.store, collected=True) == []
 
 
+@BOTH_WAYS
+def test_an_image_that_is_made_anew_under_a_command_stays(yard: Yard, detach: str) -> None:
+    assert call_store("prewarm", "lock.txt", "--drop").status == 0  # so that nothing else keeps the image
+    (image,) = (yard.store / "images").iterdir()
+    with yard.start("meet(); import alpha, beta; print(beta.__file__)", detach=detach) as one:
+        yard.begun()
+        (package,) = image.glob("lib/python3*/site-packages/beta")
+        package.chmod(0o755)
+        assert call_store("verify", "--repair").status == 0
+        assert call_store("gc", "--grace", "0s").status == 0
+        yard.go_on()
+        ended = one.finish()
+    assert (ended.status, ended.stdout.startswith(str(image))) == (0, True), ended.stderr
+    eventually(lambda: not yard.left())
+    assert call_store("gc", "--grace", "0s").status == 0
+    assert os.listdir(yard.store / "images") == []
+    assert flaws_of(yard.store, collected=True) == []
+
+
+@BOTH_WAYS
+def test_runs_leave_one_row_at_most(yard: Yard, detach: str) -> None:
+    for _ in range(3):
+        assert call_store("run", "lock.txt", "--", "true", STORE_DETACH=detach).status == 0
+        eventually(lambda: not yard.left())
+    assert len(read_index(yard.store, "SELECT * FROM leases")) <= 1
+
+
+def test_whoever_has_the_image_locked_is_not_waited_for(yard: Yard, lock: list[str]) -> None:
+    (image,) = (yard.store / "images").iterdir()
+    claim = claim_directory(str(image))
+    try:
+        ran = call_store("run", *lock, "--", "python", "-c", "import alpha")
+    finally:
+        os.close(claim)
+    assert (ran.status, ran.stderr) == (0, "")
+
+
 def test_a_command_that_closes_all_files_keeps_its_environment(yard: Yard) -> None:
     with yard.start("os.closerange(3, 1000); meet(); import alpha", detach="1") as running:
         yard.begun()
@@ -407,6 +446,13 @@ def test_someone_elses_store(yard: Yard, tmp_path: Path, detach: str) -> None:
         assert ran.status == 0, ran.stderr
         assert ran.stdout.startswith(f"{elsewhere}/")
         assert ran.stdout.endswith("beta\n\n")
+        eventually(lambda: not os.listdir(elsewhere))
+        (image,) = (yard.store / "images").iterdir()
+        claim = claim_directory(str(image))  # as another reader might, for as long as they like
+        try:
+            assert call("run", "lock.txt", "--", "python", "-c", "import alpha").status == 0
+        finally:
+            os.close(claim)
         eventually(lambda: not os.listdir(elsewhere))
         lacking = call("run", "other.txt", *yard.sources, "--", "true")
         assert (lacking.status, len(lacking.errors)) == (1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -160,6 +161,25 @@ def test_a_damaged_image_that_nobody_looks_into_goes(store: FrontDoor, layered: 
     told = verify(store, "--repair", status=0)
     assert (told["mended"], image.exists()) == ([f"image {image.name}"], False)
     assert verify(store, status=0)["images"] == []
+
+
+def test_a_damaged_image_that_only_a_reader_uses_is_left_alone(
+    store: FrontDoor, layered: Path, image: Path, site: Path
+) -> None:
+    shutil.rmtree(layered)
+    lock = os.open(image, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert store("gc", "--grace", "0s").status == 0
+        (site / "alpha").chmod(0o755)
+        told = verify(store, "--repair", status=1)
+        assert (told["mended"], len(told["unmended"])) == ([], 1)
+        assert "in use" in told["unmended"][0]
+        assert os.path.samestat(os.fstat(lock), image.stat())
+    finally:
+        os.close(lock)
+    assert verify(store, "--repair", status=0)["unmended"] == []
+    assert not image.exists()
 
 
 @pytest.mark.parametrize("needed", [True, False])

@@ -11,9 +11,10 @@ from wheelstore.materialize.image import build_image, replace_image
 from wheelstore.materialize.image_audit import SPARE, Flaw, audit_tree
 from wheelstore.materialize.link import BlobUnusable
 from wheelstore.materialize.plan import PlanDamaged, unpack
-from wheelstore.store.claims import Claims
+from wheelstore.store.claims import Claims, claim_directory
 from wheelstore.store.index import Index
 from wheelstore.store.index_collection import IndexCollection
+from wheelstore.store.index_ready import is_idle
 from wheelstore.store.layout import Store
 from wheelstore.store.lease import Lease
 from wheelstore.store.leftovers import remove
@@ -110,9 +111,11 @@ def remove_strange(store: Store, index: Index, names: Collection[str]) -> None:
 def mend(tree: BadTree, store: Store, index: Index, lease: Lease, *, now: float) -> None:
     """Take it away, if nobody needs it; else make it anew beside, and let the two change places.
 
-    The `lease` protects its manifest from here on, and no other.
+    The `lease` protects its manifest from here on, and no other. Where nothing but a reader's lock keeps it, it is left
+    alone: the lock stays with the directory, so nothing would keep the new one.
 
     Raises:
+        InUse: a reader keeps it, and nothing else does.
         BlobUnusable, PlanDamaged, OSError: it cannot be made; it is as it was.
     """
     if tree.name:
@@ -120,6 +123,8 @@ def mend(tree: BadTree, store: Store, index: Index, lease: Lease, *, now: float)
         return
     if drop_idle(store, index, tree.manifest):
         return
+    if is_idle(index, tree.manifest) and _is_locked(f"{store.images}/{tree.manifest}"):
+        raise InUse
     os.makedirs(store.locks, 0o700, exist_ok=True)
     with Claims(f"{store.locks}/images", [tree.manifest]):
         packed = lease.plan(tree.manifest)
@@ -135,4 +140,19 @@ def mend(tree: BadTree, store: Store, index: Index, lease: Lease, *, now: float)
                 remove(directory)
 
 
-UNMENDABLE = (BlobUnusable, PlanDamaged, OSError)
+def _is_locked(image: str) -> bool:
+    try:
+        os.close(claim_directory(image))
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    return False
+
+
+class InUse(Exception):
+    """A command of someone who only reads the store has an image in front of it."""
+
+    def __str__(self) -> str:
+        return "it is in use, by a command of somebody who reads this store; when that has ended, try again"
+
+
+UNMENDABLE = (InUse, BlobUnusable, PlanDamaged, OSError)

@@ -89,25 +89,27 @@ def run_warm(request: RunRequest, environ: Mapping[str, str]) -> int | None:
 def lodge(
     manifest: str, interpreter: Interpreter, store: Store, index: Index, lease: Lease, *, now: float
 ) -> Lodging | None:
-    """Make the environment of a manifest, which the `lease` need not protect; None if there is no image of it.
+    """Make the environment of a manifest, which the `lease` protects from here on; None if there is no image of it.
+
+    In someone else's store, what protects the image is a lock on it.
 
     Raises:
         BlobUnusable: a file of it is missing in the store.
         TargetUnwritable, UnusablePlace: it cannot be made there.
     """
-    image = hold_image(store, index, manifest)
-    if image < 0 and os.name != "nt":
+    image = None if store.writable else hold_image(store, index, manifest)
+    if image is None and not store.writable:
         return None
     lodging = None
     try:
-        plan = unpacked(index.shape(manifest, LAYER))
+        plan = unpacked(lease.shape(manifest, LAYER, with_image=store.writable))
         if plan is not None:
             directory = _build(plan, interpreter, store, lease)
             if store.writable:
                 _note(manifest, index, now)
-            lodging = _take_over(directory, image, store, lease)
+            lodging = _take_over(directory, -1 if image is None else image, store, lease)
     finally:
-        if lodging is None and image >= 0:
+        if lodging is None and image is not None and image >= 0:
             os.close(image)
     return lodging
 

@@ -54,6 +54,11 @@ def drop_image(index: Index, manifest: str, *, cutoff: float) -> ImageRow | None
     return ImageRow(*gone[0]) if gone else None
 
 
+def is_idle(index: Index, manifest: str) -> bool:
+    """Whether nothing in the index needs the image of a manifest, if there is one."""
+    return bool(_run(index, f"SELECT 1 FROM images WHERE manifest = ? AND {IDLE}", manifest))
+
+
 def is_anybodys_image(index: Index, manifest: str) -> bool:
     """Whether the directory of that name is an image, which it is exactly while it has a row."""
     return bool(_run(index, "SELECT 1 FROM images WHERE manifest = ?", manifest))

@@ -128,6 +128,10 @@ class RootsIndex(Database):
             "INSERT OR IGNORE INTO lease_wheels (lease, sha256) VALUES (?, ?)", [(identifier, one) for one in sha256s]
         )
 
+    def leases_on(self, manifest: str) -> list[str]:
+        """The ids of the leases on a manifest, of live and of dead operations."""
+        return [identifier for (identifier,) in self._rows("SELECT id FROM leases WHERE manifest = ?", (manifest,))]
+
     def drop_lease(self, identifier: str) -> None:
         """End a lease; inside `writing`."""
         self._connection.execute("DELETE FROM lease_wheels WHERE lease = ?", (identifier,))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from wheelstore.store.errors import StoreError
 
@@ -78,11 +79,9 @@ class Lease:
     def bequeath(self) -> int:
         """Leave what it has to the program that this process becomes or starts; the descriptor of the lock, for that.
 
-        It protects no row from here on, and its directory and file are left, for whoever waits until the lock is free.
+        Its row goes on protecting what it protects. When the lock is free, whoever waits for that removes directory and
+        file; the row is then for the next that protects the same manifest, or for `gc`.
         """
-        if self._written:
-            with self._index.writing():
-                self.drop()
         descriptor, self._descriptor = self._descriptor, -1
         return inheritable(descriptor)
 
@@ -133,7 +132,13 @@ class Lease:
         return self._index.shape(manifest, kind)
 
     def hold(self, manifest: str) -> None:
-        """Protect a manifest that was made just now; inside `writing`."""
+        """Protect a manifest that was made just now; inside `writing`.
+
+        What commands of `store run` left, which have ended, goes, lest there be a row for each.
+        """
+        for one in self._index.leases_on(manifest):
+            if one != self._id and not os.path.exists(_path(self._store, one)):  # the file is there before the row is
+                self._index.drop_lease(one)
         self._index.lease_manifest(self.id, manifest, now=self._now)
         self._written = True
 
@@ -165,29 +170,49 @@ def inheritable(descriptor: int) -> int:
 _NOBODYS = 200  # shells let users name files up to 9, and use some above for themselves
 
 
-def hold_image(store: Store, index: Index, manifest: str) -> int:
-    """A descriptor with which the image of a manifest is not collected, by whomever the store is; -1 without an image.
+def hold_image(store: Store, index: Index, manifest: str) -> int | None:
+    """A descriptor with which the image of a manifest in someone else's store is not collected; None without an image.
 
     So it is as long as anybody has it, or a copy, open. Whoever collects an image locks it for himself, then looks.
+    Anybody who may read an image could keep it locked, so that is waited for a little only: -1 is no protection.
     """
-    if sys.platform == "win32":
-        return -1
-    path = f"{store.images}/{manifest}"
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return -1
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(descriptor), os.stat(path)) and index.image(manifest) is not None:
+    deadline = time.monotonic() + _PATIENCE
+    while index.image(manifest) is not None and is_there(store, manifest):
+        descriptor, busy = _share(f"{store.images}/{manifest}")
+        if descriptor >= 0 or not busy or time.monotonic() > deadline:
             return descriptor
-    except OSError:  # it is on its way out
-        pass
-    except BaseException:
+        time.sleep(_PAUSE)
+    return None
+
+
+_PATIENCE, _PAUSE = 1.5, 0.02  # seconds
+
+
+if sys.platform == "win32":
+
+    def _share(path: str) -> tuple[int, bool]:  # noqa: ARG001 - directories cannot be locked
+        return -1, False
+
+else:
+
+    def _share(path: str) -> tuple[int, bool]:
+        """A shared lock on a directory; else -1, and whether it is locked, or another by now, and so worth a try."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            return -1, isinstance(error, FileNotFoundError)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return descriptor, False
+            busy = True
+        except OSError as error:
+            busy = isinstance(error, (BlockingIOError, FileNotFoundError))
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return -1
+        return -1, busy
 
 
 def is_there(store: Store, manifest: str) -> bool:
