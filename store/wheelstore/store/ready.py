@@ -202,8 +202,12 @@ def move_to_trash(store: Store, path: str) -> str | None:
 
 
 def own_size(path: str) -> int:
-    """What a tree takes up that no blob does: its directories."""
-    return sum(os.lstat(directory).st_size for directory, _, _ in os.walk(path))
+    """What a tree takes up that no blob does: its directories, as far as nobody takes them meanwhile."""
+    size = 0
+    for directory, _, _ in os.walk(path):
+        with suppress(FileNotFoundError):
+            size += os.lstat(directory).st_size
+    return size
 
 
 def names_in(directory: str) -> list[str]:
