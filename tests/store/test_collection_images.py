@@ -18,6 +18,7 @@ from wheelstore.store.index import ImageRow
 from wheelstore.store.index_bytecode import CompiledRow, put_bytecode
 from wheelstore.store.lease import Lease
 from wheelstore.store.policy import DAY, PREWARMED, Policy
+from wheelstore.store.ready import own_size
 
 NEVER = Policy(older_than=None, grace=DAY)
 
@@ -260,3 +261,26 @@ def test_a_subvolume_that_is_read_only_goes(tmp_path: Path) -> None:
         assert (freed.images, freed.image_bytes, freed.leftovers) == (1, 5, 1)
         assert (left(yard, "images"), left(yard, "trash")) == (["a"], [])
         yard.index.close()
+
+
+def test_what_others_may_read_is_kept_until_its_owner_says_otherwise(yard: Yard) -> None:
+    yard.prewarm("a", used=100.0)
+    os.chmod(yard.store.root, 0o750)
+    assert yard.collect(now=101.0 + PREWARMED).images == 1
+    assert yard.images() == {"a"}
+    os.chmod(yard.store.root, 0o700)
+    assert yard.collect(now=101.0 + PREWARMED).images == 1
+
+
+def test_the_size_of_what_is_taken_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spare = tmp_path / "spare"
+    (spare / "lib").mkdir(parents=True)
+    walk = os.walk
+
+    def take(path: str) -> Iterator[tuple[str, list[str], list[str]]]:
+        for found in walk(path):
+            shutil.rmtree(path, ignore_errors=True)
+            yield found
+
+    monkeypatch.setattr(os, "walk", take)
+    assert own_size(str(spare)) == 0

@@ -50,8 +50,8 @@ def prewarm(context: click.Context, /, locks: tuple[str, ...], **options: Any) -
     there is one for every sync. Spares are for a 'store sync LOCK' that makes a new environment. With
     --compile-bytecode, or without (--no-compile-bytecode), both are for commands that say so as well.
 
-    What is ready stays so until --drop, or until nobody has used it for 30 days; 'store gc' makes new spares for those
-    that were taken, and so does this command.
+    What is ready stays so until --drop, or until nobody has used it for 30 days (in a store that others may read, only
+    until --drop); 'store gc' makes new spares for those that were taken, and so does this command.
     """
     own = {name: options.pop(name) for name in ("spares", "link_mode", "drop")}
     from wheelstore.cli.prewarming import PrewarmRequest, run_prewarm

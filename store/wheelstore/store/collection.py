@@ -8,6 +8,7 @@ What can be found lying around is looked for first, so that a rehearsal, which m
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -84,6 +85,11 @@ def collect_a_little(store: Store, index: Index, policy: Policy, *, now: float) 
 
 
 _LOCK, _WHOLE = "gc", "0" * 64  # one claim, as on a wheel
+
+
+def _is_open(store: Store) -> bool:
+    """Whether the mode of the store's directory lets others in."""
+    return os.name != "nt" and bool(os.stat(store.root).st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -205,9 +211,12 @@ class Collection:
             self.freed.environments.append(missing.row.path)
 
     def _expire(self) -> None:
-        """Let go what was made ready and not used for long, and what environments that are no more were to become."""
+        """Let go what was made ready and not used for long, and what environments that are no more were to become.
+
+        Of a store that others may read it is not known what is used.
+        """
         index = self.index
-        if self.policy.older_than is not None:
+        if self.policy.older_than is not None and not _is_open(self.store):
             cutoff = self.now - max(self.policy.older_than, PREWARMED)
             expired = expired_prewarmed(index, cutoff)
             self.pace.each(index, expired, lambda manifest: drop_prewarmed(index, manifest, cutoff=cutoff))
