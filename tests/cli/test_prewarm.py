@@ -9,14 +9,20 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.commands import UV, Running, store_script
-from support.front_door import call_store
+from support.front_door import FrontDoor, call_store
 from support.mounts import mounted
 from support.soundness import flaws_of, read_index
 from support.trees import files_below
 from support.universe import Universe
+
+from wheelstore.cli import answering
+from wheelstore.cli.goals import goal_of
+from wheelstore.cli.registering import Goal
+from wheelstore.store.index import open_index
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="held at what POSIX has")
 
@@ -265,6 +271,39 @@ def test_nothing_is_kept_ready_after_drop(yard: Yard, universe: Universe, change
     assert len(os.listdir(yard.store / "images")) == 1
     assert "Nothing was kept ready" in call_store("prewarm", "lock.txt", "--drop").stderr
     assert flaws_of(yard.store, collected=True) == []
+
+
+def test_the_first_is_kept_before_the_second_is_made(
+    store: FrontDoor, yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = []
+
+    def spy(*arguments: Any, **words: Any) -> Goal:
+        kept.append(len(yard.rows()))
+        return goal_of(*arguments, **words)
+
+    monkeypatch.setattr(answering, "goal_of", spy)
+    assert store("prewarm", "lock.txt", *yard.sources).status == 0
+    assert kept == [0, 1]
+
+
+def test_a_lock_from_elsewhere_is_not_what_came_from_there_before(yard: Yard) -> None:
+    yard.prewarm()
+    with open_index(str(yard.store / "index.sqlite3")) as index, index.writing():
+        for row in index.all_prewarmed():
+            index.put_prewarmed(row._replace(source="-"))
+    ran = call_store("prewarm", "-", "--drop", "--json")
+    assert (ran.status, json.loads(ran.stdout)["dropped"]) == (0, 0), ran.stderr
+    assert len(yard.rows()) == 2
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names are any bytes on Linux")
+def test_a_lock_of_any_name(yard: Yard) -> None:
+    name = "lock\udcff.txt"
+    (yard.work / "lock.txt").rename(yard.work / name)
+    yard.prewarm("--spares", "1", lock=name)
+    (yard.work / name).unlink()
+    assert json.loads(call_store("prewarm", name, "--drop", "--json").stdout)["dropped"] == 2
 
 
 def test_what_it_says(yard: Yard) -> None:

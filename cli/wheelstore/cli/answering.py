@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ from wheelstore.store.layout import Store
 from wheelstore.store.lease import Lease
 
 Made = TypeVar("Made")
+
+
+def source_of(request: SyncRequest) -> str:
+    """What the user named, for display: names may be any bytes."""
+    return os.fsencode(" ".join(request.locks)).decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ class Answering:
             key=self.meaning.key(word),
             inputs=self.meaning.inputs,
             bytecode=Bytecode(bytecode_levels(word), self.console, self._shows_progress),
-        )._replace(source=" ".join(self.request.locks))
+        )._replace(source=source_of(self.request))
 
     @property
     def _shows_progress(self) -> bool:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, combinations
 
 from wheelstore.cli.afterwards import afterwards
-from wheelstore.cli.answering import Answering
+from wheelstore.cli.answering import Answering, source_of
 from wheelstore.cli.answers import answer_key, asked_bytecode
 from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.environments import by, link_mode
@@ -109,7 +110,7 @@ def run_prewarm(request: PrewarmRequest, *, started: float, environ: Mapping[str
             # What syncs without a word ask for, then what layered ones do; the same, if an option says what.
             words = [*dict.fromkeys((asked_bytecode(sync), asked_bytecode(sync, unsaid=True)))]
             making = _Making(request, store, index, lease, console)
-            ready, dropped = answering.answer(words, making.all), 0
+            ready, dropped = making.all(answering, words), 0
     afterwards(lambda: _empty_trash(store))
     seconds = time.perf_counter() - started
     if sync.json:
@@ -129,12 +130,19 @@ class _Making:
     lease: Lease
     console: Console
 
-    def all(self, goals: Sequence[Goal]) -> list[Ready]:
-        """Make ready what the locks mean: spares of the first goal, an image of the last."""
+    def all(self, answering: Answering, words: Sequence[str]) -> list[Ready]:
+        """Make ready what the locks mean with the bytecode `words`: spares of the first, an image of the last.
+
+        One after the other, as the lease protects but one manifest: the first is kept for good before the next is made.
+        """
         ready: list[Ready] = []
-        for goal in reversed(goals):  # where images are cheap, and syncs take them, the first has one, too
-            with_image = not ready or ready[0].image == SUBVOLUME
-            ready.append(self._one(goal, with_image=with_image, with_spares=goal is goals[0]))
+        for word in reversed(words):  # where images are cheap, and syncs take them, the first has one, too
+            one = partial(
+                self._one,
+                with_image=not ready or ready[0].image == SUBVOLUME,
+                with_spares=word == words[0],
+            )
+            ready.append(answering.answer([word], lambda goals, one=one: one(goals[0])))  # type: ignore[misc]
         return ready[::-1]
 
     def _one(self, goal: Goal, *, with_image: bool, with_spares: bool) -> Ready:
@@ -174,7 +182,8 @@ def _drop(request: PrewarmRequest, store: Store, index: Index, environ: Mapping[
     sync = request.sync
     interpreter, _ = find(sync.python, memory_of(store, index), environ)
     rows = {row.manifest: row for row in index.all_prewarmed()}
-    wanted = {manifest for manifest, row in rows.items() if row.source == " ".join(sync.locks)}
+    named = "-" not in sync.locks  # else it came from anywhere
+    wanted = {manifest for manifest, row in rows.items() if named and row.source == source_of(sync)}
     with suppress(LockUnreadable):  # it may be gone
         files = read_files(sync.locks).files
         for levels in chain.from_iterable(combinations(_LEVELS, count) for count in range(len(_LEVELS) + 1)):
