@@ -1,8 +1,10 @@
 """`store run`: an environment in front of an image, for one command, of which nothing is left. On the warm path.
 
-The environment is in the operation's directory, and registered nowhere. What keeps it, and the image, are two locked
-files that the command has open, as its children do: `gc` lets everything be as long as one of them lives. A process
-that nobody waits for does, and then removes the environment; where it cannot, the next `gc` does.
+The environment is in the operation's directory, and registered nowhere. What keeps it is a locked file that the
+command has open, and those of its children that inherit the descriptors: `gc` lets everything be as long as one of them
+lives. Children that close them, as those of Python's `subprocess` do, keep nothing once the command has ended. The
+image is kept by the lease's row; in someone else's store by a lock of its own. A process that nobody waits for waits
+for the end, and then removes the environment; where it cannot, the next `gc` does.
 """
 
 from __future__ import annotations
