@@ -4,9 +4,9 @@ Nothing but Python 3.11 or newer is needed: each interpreter gets its own `.test
 checkout with the project (editable) and its dev group. The linters and type checks run once, under the
 interpreter that runs this script; the tests run under it and then under every other supported Python
 that is installed (on PATH, or below PYENV_ROOT), there without tests/integration, which is about the
-environments that the command makes, and makes them for every Python itself, and without tests/faults,
-which stops commands at every effect, the same with any Python. The first failure ends the run with its
-exit code.
+environments that the command makes, and makes them for every Python itself, without tests/faults,
+which stops commands at every effect, the same with any Python, and without tests that go through all
+Pythons themselves. The first failure ends the run with its exit code.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ CHECKS = (
     ("mypy",),
     ("lint-imports",),
 )
+OTHERS = ("--ignore=tests/integration", "--ignore=tests/faults", "-m", "not every_python")
 
 
 def main() -> int:
@@ -46,7 +47,7 @@ def main() -> int:
             if number == 0 and not options.tests_only:
                 for name, *arguments in CHECKS:
                     run(" ".join((name, *arguments)), str(scripts / name), *arguments)
-            chosen = options.pytest or (["--ignore=tests/integration", "--ignore=tests/faults"] if number else [])
+            chosen = options.pytest or (OTHERS if number else ())
             # A file's tests stay together, because what its fixtures made is dear.
             run(f"pytest, Python {version}", str(scripts / "pytest"), "-n", "auto", "--dist", "loadfile", *chosen)
     except subprocess.CalledProcessError as failure:

@@ -8,6 +8,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -54,8 +55,16 @@ def facts_of(python: str) -> Interpreter:
     return probe(python)
 
 
+T = TypeVar("T")
+
 PYTHONS = installed_pythons()
-every_python = pytest.mark.parametrize("python", PYTHONS, ids=map(_name, PYTHONS))
+_PARAMETERS = pytest.mark.parametrize("python", PYTHONS, ids=[*map(_name, PYTHONS)])
+
+
+def every_python(test: T) -> T:
+    """Call a test with each `python`; what it shows does not depend on the one that the tests run under."""
+    return pytest.mark.every_python(_PARAMETERS(test))
+
 
 LINUX: dict[str, object] = {
     "executable": "/opt/python/bin/python3.12",
