@@ -8,7 +8,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pytest
 
@@ -63,7 +63,7 @@ _PARAMETERS = pytest.mark.parametrize("python", PYTHONS, ids=[*map(_name, PYTHON
 
 def every_python(test: T) -> T:
     """Call a test with each `python`; what it shows does not depend on the one that the tests run under."""
-    return pytest.mark.every_python(_PARAMETERS(test))
+    return cast("T", pytest.mark.every_python(_PARAMETERS(test)))
 
 
 LINUX: dict[str, object] = {
