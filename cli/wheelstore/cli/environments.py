@@ -312,10 +312,11 @@ def _change(place: Place, goal: Goal, means: Means, *, reinstall: bool, dry_run:
             if not dry_run:
                 if not _is_untouched(place, means):
                     outcome = _mended(outcome, place.path, interpreter)
+                claimed = ""
                 if work.removed or work.written:
-                    claim_image(place, goal, means)
+                    claimed = claim_image(place, goal, means)
                     apply(tree, goal.plan, work, mode=means.mode, blobs=means.lease.blobs, site=interpreter.purelib)
-                register(place.path, place, goal, means)
+                register(place.path, place, goal, means, claimed=claimed)
             return outcome
     except OSError as error:
         raise TargetUnwritable(place.path, _reason(error)) from error

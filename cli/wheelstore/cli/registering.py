@@ -90,15 +90,16 @@ class Means:
         return self.form if self.form in ("layered", "snapshot") else self.mode
 
 
-def register(directory: str, place: Place, goal: Goal, means: Means) -> str:
+def register(directory: str, place: Place, goal: Goal, means: Means, *, claimed: str = "") -> str:
     """Keep that the environment in `directory`, which is or will be at `place`, has become `goal`; its id.
+
+    `claimed` is the id that `claim_image` gave it: another token now would leave that one's row without its own.
 
     Raises:
         OSError, IndexUnusable: that cannot be written; the environment's state does not hold then.
     """
     store, index = means.store, means.index
-    identifier = _identifier(place, store.root, index) if store.writable else ""
-    identifier = identifier or os.urandom(8).hex()
+    identifier = claimed or (_identifier(place, store.root, index) if store.writable else "") or os.urandom(8).hex()
     interpreter = goal.interpreter
     os.makedirs(f"{directory}/.wheelstore", exist_ok=True)
     if store.writable:
@@ -161,8 +162,10 @@ def _filesystem(directory: str) -> str:
     return filesystem_of(os.path.dirname(directory) if is_subvolume(directory) else directory)
 
 
-def claim_image(place: Place, goal: Goal, means: Means) -> None:
+def claim_image(place: Place, goal: Goal, means: Means) -> str:
     """Keep the image that the environment at `place` is about to look into, also if this process dies on the way.
+
+    The result is the environment's id; empty if there is nothing to keep.
 
     A change that is decided is finished by whoever comes next, and until then the environment may look into the old
     image or the new one: its row is about the first, a claim about the second. An environment without a row gets one.
@@ -172,17 +175,18 @@ def claim_image(place: Place, goal: Goal, means: Means) -> None:
     """
     store, index = means.store, means.index
     if means.recorded != "layered" or not store.writable:
-        return
+        return ""
     identifier = _identifier(place, store.root, index)
     if identifier and index.environment(identifier) is not None:
         with index.writing():
             index.claim_layer(goal.manifest, identifier)
-        return
+        return identifier
     identifier = identifier or os.urandom(8).hex()
     os.makedirs(f"{place.path}/.wheelstore", exist_ok=True)
     make_token(store, identifier, place.path, root=place.path)
     with index.writing():
         index.put_environment(_row(identifier, place.path, goal, means, directory=place.path, number=1))
+    return identifier
 
 
 def _row(identifier: str, path: str, goal: Goal, means: Means, *, directory: str, number: int) -> EnvironmentRow:
