@@ -15,18 +15,8 @@ from support.mounts import mounted
 from support.users import NOBODY, as_nobody, public_directory
 
 from wheelstore.materialize.fresh import FreshEnvironment
-from wheelstore.materialize.subvolumes import (
-    SnapshotsUnsupported,
-    clone_directory,
-    create_subvolume,
-    destroy,
-    is_btrfs,
-    is_read_only,
-    is_subvolume,
-    remove_subvolume,
-    set_read_only,
-    snapshot_tree,
-)
+from wheelstore.materialize.subvolumes import SnapshotsUnsupported, clone_directory, snapshot_tree
+from wheelstore.store.btrfs import create_subvolume, destroy, is_btrfs, is_read_only, is_subvolume, set_read_only
 from wheelstore.store.leftovers import remove
 
 FICLONE = 0x40049409
@@ -208,13 +198,12 @@ def test_a_snapshot_is_removed_like_a_directory(room: Path, act: Act) -> None:
     act(check)
 
 
-@pytest.mark.parametrize("remover", [remove_subvolume, remove])
-def test_what_is_read_only_is_removed(room: Path, act: Act, remover: Callable[[str], None]) -> None:
+def test_what_is_read_only_is_removed(room: Path, act: Act) -> None:
     def check() -> None:
         image = make_image(room)
-        remover(str(image))
+        remove(str(image))
         assert not image.exists()
-        remover(str(image))
+        remove(str(image))
 
     act(check)
 
@@ -317,7 +306,7 @@ def test_mounts_of_one_btrfs_are_one_filesystem(btrfs: Path, tmp_path: Path) -> 
         snapshot_tree(str(image), str(home / "env"))
         assert facts(home / "env") == facts(image)
         refused(errno.EXDEV, lambda: os.rename(home / "env", room / "env"))
-        remove_subvolume(str(home / "env"))
+        remove(str(home / "env"))
         assert os.listdir(home) == []
     finally:
         subprocess.run(["umount", str(home)], check=True)

@@ -13,7 +13,7 @@ from wheelstore.cli.console import Console
 from wheelstore.cli.environments import for_reader
 from wheelstore.cli.fetching import Ingestion, Vanished
 from wheelstore.cli.goals import goal_of
-from wheelstore.cli.interpreters import using
+from wheelstore.cli.interpreters import find, memory_of, using
 from wheelstore.cli.locks import Meaning, read_files
 from wheelstore.cli.registering import Goal
 from wheelstore.cli.request import SyncRequest
@@ -55,21 +55,21 @@ class Answering:
     def to(
         cls,
         request: SyncRequest,
-        choose: Callable[[], tuple[Interpreter, str]],
         *,
+        choose: Callable[[], tuple[Interpreter, str]] | None = None,
         store: Store,
         index: Index,
         lease: Lease,
         console: Console,
         environ: Mapping[str, str],
     ) -> Answering:
-        """Read the locks for the interpreter that `choose` gives, with its stamp.
+        """Read the locks for the interpreter that `choose` gives, with its stamp; else as for a new environment.
 
         Raises:
             StoreError, ResolveError: there is no such lock, or no such interpreter.
         """
         locks = read_files(request.locks)
-        interpreter, stamp = choose()
+        interpreter, stamp = choose() if choose else find(request.python, memory_of(store, index), environ)
         console.detail(f"{using(interpreter)}: {interpreter.executable}")
         console.detail(f"Using the store {store.root}{'' if store.writable else ', which is read-only'}")
         hashed = request.require_hashes

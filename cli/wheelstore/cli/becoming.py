@@ -26,6 +26,7 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 _ELSEWHERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _SHELL = "/bin/sh"
+_NOT_THERE = ("it is neither in the lock nor on the PATH; a command follows the lock: store run LOCK -- COMMAND",)
 
 
 def become(command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -43,7 +44,7 @@ def become(command: Sequence[str], environ: Mapping[str, str]) -> int:
             if error.errno not in _ELSEWHERE:
                 refusal = refusal or error
     if refusal is None:
-        fail([f"{command[0]}: command not found"])
+        fail([f"{command[0]}: command not found"], _NOT_THERE)
         return NOT_FOUND
     fail([f"{command[0]}: {refusal.strerror}"])
     return NOT_EXECUTABLE
@@ -135,7 +136,7 @@ def _attend_windows(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
     found = shutil.which(command[0], path=environ.get("PATH"))
     if found is None:
-        fail([f"{command[0]}: command not found"])
+        fail([f"{command[0]}: command not found"], _NOT_THERE)
         return NOT_FOUND
     with subprocess.Popen([found, *command[1:]], env=environ) as child:
         while True:

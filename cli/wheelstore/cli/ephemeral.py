@@ -11,7 +11,6 @@ from wheelstore.cli.answers import asked_bytecode
 from wheelstore.cli.console import Console
 from wheelstore.cli.forms import LAYERED, ImageMissing
 from wheelstore.cli.images import ensure_image
-from wheelstore.cli.interpreters import find, memory_of
 from wheelstore.cli.registering import Goal, Means
 from wheelstore.cli.run_request import RunRequest
 from wheelstore.cli.running import Lodging, carry_out, lodge
@@ -30,15 +29,7 @@ def run_command(request: RunRequest, environ: Mapping[str, str] = os.environ) ->
     console = Console(quiet=sync.quiet, verbose=sync.verbose)
     store = open_store(sync.store)
     with open_index(store.index_path) as index, Lease(store, index, now=time.time()) as lease:
-        answering = Answering.to(
-            sync,
-            lambda: find(sync.python, memory_of(store, index), environ),
-            store=store,
-            index=index,
-            lease=lease,
-            console=console,
-            environ=environ,
-        )
+        answering = Answering.to(sync, store=store, index=index, lease=lease, console=console, environ=environ)
 
         def make(goals: Sequence[Goal]) -> Lodging:
             means = Means(store, index, lease, "hardlink", time.time(), form=LAYERED, say=console.say)

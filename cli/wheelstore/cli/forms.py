@@ -88,7 +88,8 @@ def choose_form(place: Place, wanted: str, manifest: str, *, store: Store, index
 
 
 def _check_snapshots(place: Place, manifest: str, store: Store) -> None:
-    from wheelstore.materialize.subvolumes import SnapshotsUnsupported, is_btrfs
+    from wheelstore.materialize.subvolumes import SnapshotsUnsupported
+    from wheelstore.store.btrfs import is_btrfs
 
     if sys.platform.startswith("linux") and not is_btrfs(store.root):
         image = f"{store.images}/{manifest}"

@@ -7,11 +7,10 @@ import os
 from wheelstore.cli.environments import by
 from wheelstore.cli.fetching import StoreFull
 from wheelstore.cli.registering import Goal, Means
-from wheelstore.materialize.image import build_image, publish_image, replace_image
+from wheelstore.materialize.image import make_image
 from wheelstore.materialize.shapes import keep_shapes
 from wheelstore.store.claims import Claims
 from wheelstore.store.lease import is_there
-from wheelstore.store.leftovers import remove
 
 
 def ensure_image(goal: Goal, means: Means, *, anew: bool = False) -> None:
@@ -31,23 +30,12 @@ def ensure_image(goal: Goal, means: Means, *, anew: bool = False) -> None:
         os.makedirs(store.images, 0o755, exist_ok=True)
         with Claims(f"{store.locks}/images", [goal.manifest], waiting=lambda process: _say_waiting(process, means)):
             if anew or index.image(goal.manifest) is None or not is_there(store, goal.manifest):
-                _make(goal, means, replace=anew)
+                now, lease = means.now, means.lease
+                make_image(goal.plan, goal.manifest, store=store, index=index, lease=lease, now=now, replace=anew)
             with index.writing():
                 keep_shapes(index, goal.manifest, goal.plan, (goal.interpreter.purelib, goal.interpreter.platlib))
     except OSError as error:
         raise StoreFull(f"make an image in the store {store.root}", error.strerror or str(error)) from error
-
-
-def _make(goal: Goal, means: Means, *, replace: bool) -> None:
-    directory = f"{means.store.images}/{goal.manifest}.{means.lease.id}"
-    try:
-        built = build_image(goal.plan, directory, blobs=means.lease.blobs)
-        with means.index.writing():
-            put = replace_image if replace else publish_image
-            put(built, goal.manifest, store=means.store, index=means.index, now=means.now)
-    finally:
-        if os.path.lexists(directory):
-            remove(directory)
 
 
 def _say_waiting(process: int, means: Means) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from wheelstore.cli.affected import is_there
-from wheelstore.materialize.image import build_image, replace_image
+from wheelstore.materialize.image import make_image
 from wheelstore.materialize.image_audit import SPARE, Flaw, audit_tree
 from wheelstore.materialize.link import BlobUnusable
 from wheelstore.materialize.plan import PlanDamaged, unpack
@@ -17,7 +17,6 @@ from wheelstore.store.index_collection import IndexCollection
 from wheelstore.store.index_ready import is_idle
 from wheelstore.store.layout import Store
 from wheelstore.store.lease import Lease
-from wheelstore.store.leftovers import remove
 from wheelstore.store.ready import drop_idle, drop_spare, drop_stranger, names_in
 from wheelstore.store.workers import Workers
 
@@ -130,14 +129,7 @@ def mend(tree: BadTree, store: Store, index: Index, lease: Lease, *, now: float)
         packed = lease.plan(tree.manifest)
         if packed is None or index.image(tree.manifest) is None:
             return
-        directory = f"{store.images}/{tree.manifest}.{lease.id}"
-        try:
-            built = build_image(unpack(packed), directory, blobs=store.blobs)
-            with index.writing():
-                replace_image(built, tree.manifest, store=store, index=index, now=now)
-        finally:
-            if os.path.lexists(directory):
-                remove(directory)
+        make_image(unpack(packed), tree.manifest, store=store, index=index, lease=lease, now=now, replace=True)
 
 
 def _is_locked(image: str) -> bool:

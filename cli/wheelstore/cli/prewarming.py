@@ -98,15 +98,7 @@ def run_prewarm(request: PrewarmRequest, *, started: float, environ: Mapping[str
             dropped = _drop(request, store, index, environ)
             ready = []
         else:
-            answering = Answering.to(
-                sync,
-                lambda: find(sync.python, memory_of(store, index), environ),
-                store=store,
-                index=index,
-                lease=lease,
-                console=console,
-                environ=environ,
-            )
+            answering = Answering.to(sync, store=store, index=index, lease=lease, console=console, environ=environ)
             # What syncs without a word ask for, then what layered ones do; the same, if an option says what.
             words = [*dict.fromkeys((asked_bytecode(sync), asked_bytecode(sync, unsaid=True)))]
             making = _Making(request, store, index, lease, console)

@@ -69,7 +69,7 @@ class Sync:
         place = look(request.venv, clear=request.clear, spared=(self.store.root,))
         answering = Answering.to(
             request,
-            lambda: choose(request.python, place, memory, self.environ),
+            choose=lambda: choose(request.python, place, memory, self.environ),
             store=self.store,
             index=self.index,
             lease=self.lease,

@@ -15,6 +15,8 @@ from wheelstore.materialize.tree import Tree
 from wheelstore.store.btrfs import create_subvolume, is_btrfs, set_read_only
 from wheelstore.store.durable import flush, flush_names
 from wheelstore.store.index import ImageRow
+from wheelstore.store.leftovers import remove
+from wheelstore.store.ready import move_to_trash
 from wheelstore.store.umask import open_to_readers
 
 TYPE_CHECKING = False
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from wheelstore.materialize.plan import Plan
     from wheelstore.store.index import Index
     from wheelstore.store.layout import Store
+    from wheelstore.store.lease import Lease
 
 SUBVOLUME, DIRECTORY = "subvolume", "directory"
 """The kinds of images."""
@@ -72,6 +75,28 @@ def _build(plan: Plan, directory: str, blobs: str) -> tuple[str, int]:
     return kind, size
 
 
+def make_image(
+    plan: Plan, manifest: str, *, store: Store, index: Index, lease: Lease, now: float, replace: bool
+) -> None:
+    """Build the image of `plan` beside its place and put it there, or into the place of another (`replace`).
+
+    The `lease` is on the manifest; the claim that keeps others from making the same is the caller's.
+
+    Raises:
+        BlobUnusable: a blob is missing or was changed.
+        OSError: the disk is full, or the like; what was there is there.
+    """
+    directory = f"{store.images}/{manifest}.{lease.id}"
+    try:
+        built = build_image(plan, directory, blobs=lease.blobs)
+        with index.writing():
+            put = replace_image if replace else publish_image
+            put(built, manifest, store=store, index=index, now=now)
+    finally:
+        if os.path.lexists(directory):
+            remove(directory)
+
+
 def publish_image(built: BuiltImage, manifest: str, *, store: Store, index: Index, now: float) -> bool:
     """Give an image its place and its row, inside `Index.writing`; false if another one has it already.
 
@@ -80,10 +105,7 @@ def publish_image(built: BuiltImage, manifest: str, *, store: Store, index: Inde
     place = f"{store.images}/{manifest}"
     if index.image(manifest) is not None and os.path.isdir(place):
         return False
-    if os.path.lexists(place):
-        os.makedirs(store.trash, 0o755, exist_ok=True)
-        _unseal(place)
-        os.rename(place, f"{store.trash}/image-{os.urandom(8).hex()}")
+    move_to_trash(store, place)
     os.rename(built.directory, place)
     flush_names(store.images)
     index.put_image(ImageRow(manifest, built.kind, built.size, now, now))
@@ -98,19 +120,8 @@ def replace_image(built: BuiltImage, manifest: str, *, store: Store, index: Inde
     """
     place = f"{store.images}/{manifest}"
     before = index.image(manifest)
-    if os.path.lexists(place) and not exchange(built.directory, place):
-        os.makedirs(store.trash, 0o755, exist_ok=True)
-        _unseal(place)
-        os.rename(place, f"{store.trash}/image-{os.urandom(8).hex()}")
-    if not os.path.lexists(place):
+    if not (os.path.lexists(place) and exchange(built.directory, place)):
+        move_to_trash(store, place)
         os.rename(built.directory, place)
     flush_names(store.images)
     index.put_image(ImageRow(manifest, built.kind, built.size, now, now if before is None else before.used))
-
-
-def _unseal(place: str) -> None:
-    """Let an image be moved, which a read-only subvolume cannot be."""
-    try:
-        set_read_only(place, read_only=False)
-    except OSError:  # a directory
-        return

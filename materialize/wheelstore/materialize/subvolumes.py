@@ -12,30 +12,8 @@ import errno
 import os
 import sys
 
-from wheelstore.store.btrfs import (
-    create_subvolume,
-    destroy,
-    is_btrfs,
-    is_read_only,
-    is_subvolume,
-    set_read_only,
-    snapshot,
-)
+from wheelstore.store.btrfs import snapshot
 from wheelstore.store.errors import StoreError
-
-__all__ = [
-    "SnapshotsUnsupported",
-    "clone_directory",
-    "create_subvolume",
-    "destroy",
-    "is_btrfs",
-    "is_read_only",
-    "is_subvolume",
-    "remove_subvolume",
-    "set_read_only",
-    "snapshot",
-    "snapshot_tree",
-]
 
 _CLONE_FLAGS = 1 | 2  # sys/clonefile.h: CLONE_NOFOLLOW, CLONE_NOOWNERCOPY
 _NOT_HERE = "this system has no such copies"
@@ -101,18 +79,6 @@ def _unseal(directory: str) -> None:
                 _unseal(entry.path)
             elif not entry.is_symlink():
                 os.chmod(entry.path, entry.stat().st_mode & 0o777 | 0o200)
-
-
-def remove_subvolume(path: str) -> None:
-    """Remove a subvolume, in one step or by emptying it; also one that is read-only, and any other tree of one's own.
-
-    Raises:
-        OSError: something in it is not this user's to remove.
-    """
-    if not destroy(path):
-        from wheelstore.store.leftovers import remove
-
-        remove(path)
 
 
 def _refusal(image: str, target: str, error: OSError) -> OSError | SnapshotsUnsupported:

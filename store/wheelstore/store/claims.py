@@ -82,6 +82,20 @@ def claim_directory(path: str) -> int:
     return descriptor
 
 
+def claim_tree(path: str) -> int:
+    """As `claim_directory`; -1 if there can be no claim on what is there, or there is nothing.
+
+    Raises:
+        BlockingIOError: another has it.
+    """
+    try:
+        return claim_directory(path)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return -1
+
+
 def _holder(descriptor: int, offset: int) -> int:
     """The process that has the byte at `offset` locked (F_GETLK of fcntl(2)); 0 where that is not to be known."""
     if not sys.platform.startswith("linux") or sys.maxsize < 1 << 32:

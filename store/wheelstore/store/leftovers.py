@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wheelstore.store.btrfs import destroy
-from wheelstore.store.claims import claim_directory, try_claim
+from wheelstore.store.claims import claim_tree, try_claim
 from wheelstore.store.layout import Store
 from wheelstore.store.lease import is_alive, lease_files
 
@@ -89,7 +89,7 @@ def remove_leftover(store: Store, leftover: Leftover) -> bool:
 def _remove_unclaimed(path: str) -> bool:
     """Remove it, unless it is a directory that somebody else is removing already, or that is not ours to empty."""
     try:
-        claim = _claim_tree(path)
+        claim = claim_tree(path)
     except BlockingIOError:
         return False
     try:
@@ -106,26 +106,12 @@ def _remove_unclaimed(path: str) -> bool:
 
 def _is_being_removed(path: str) -> bool:
     try:
-        claim = _claim_tree(path)
+        claim = claim_tree(path)
     except BlockingIOError:
         return True
     if claim >= 0:
         os.close(claim)
     return False
-
-
-def _claim_tree(path: str) -> int:
-    """The claim on a directory; -1 if there can be none on what is there.
-
-    Raises:
-        BlockingIOError: another process has it.
-    """
-    try:
-        return claim_directory(path)
-    except BlockingIOError:
-        raise
-    except OSError:
-        return -1
 
 
 def remove(path: str) -> None:

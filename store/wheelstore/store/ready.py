@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from wheelstore.store.btrfs import is_subvolume, set_read_only
-from wheelstore.store.claims import claim_directory
+from wheelstore.store.claims import claim_tree
 from wheelstore.store.durable import flush_index
 from wheelstore.store.index import Index
 from wheelstore.store.index_ready import drop_image, is_anybodys_image, wanted_spares
@@ -81,7 +81,7 @@ class Ready:
     def drop(self, manifest: str, *, cutoff: float) -> None:
         """Delete an image's row if it may go; inside `Index.writing`. `clear` moves the directory."""
         try:
-            claim = _claimed(f"{self.store.images}/{manifest}")
+            claim = claim_tree(f"{self.store.images}/{manifest}")
         except BlockingIOError:
             return
         row = drop_image(self.index, manifest, cutoff=cutoff)
@@ -114,7 +114,7 @@ class Ready:
         for name in strangers:
             path = f"{self.store.images}/{name}"
             try:
-                claim = _claimed(path)
+                claim = claim_tree(path)
             except BlockingIOError:
                 continue
             try:
@@ -167,20 +167,6 @@ class Ready:
             begun = time.perf_counter()
             remove(path)
             self.pace.rest(time.perf_counter() - begun)
-
-
-def _claimed(image: str) -> int:
-    """The lock on an image; -1 if it is not there, or can have none.
-
-    Raises:
-        BlockingIOError: somebody reads it.
-    """
-    try:
-        return claim_directory(image)
-    except BlockingIOError:
-        raise
-    except OSError:
-        return -1
 
 
 def _let_go(claim: int) -> None:
