@@ -79,6 +79,9 @@ class Selected(NamedTuple):
         return self.everything or name in self.names
 
 
+NONE_SELECTED = Selected()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """Which files and versions may be taken, and which are better.
@@ -92,8 +95,8 @@ class Rules:
     prereleases: Prereleases = Prereleases.IF_NECESSARY_OR_EXPLICIT
     exclude_newer: float | None = None
     exclude_newer_package: Mapping[str, float] = field(default_factory=dict)
-    no_binary: Selected = Selected()
-    only_binary: Selected = Selected()
+    no_binary: Selected = NONE_SELECTED
+    only_binary: Selected = NONE_SELECTED
     no_dependencies: bool = False
     pinned_indexes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
