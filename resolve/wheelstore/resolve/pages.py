@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from wheelstore.resolve.filenames import projects_of, public_key, version_of
+from wheelstore.resolve.filenames import projects_of, public_key, version_key, version_of
 from wheelstore.resolve.simple import IndexFile
 
-FORMAT = 1
+FORMAT = 2
 """Changes with the layout, so that what an older program remembered is read anew."""
 
 _LITERAL = " "  # begins a stored URL that is not prefix + directory + filename; no URL begins so
@@ -24,21 +24,34 @@ def digest_by_version(files: Iterable[IndexFile], project: str) -> bytes:
 
     The groups are public versions: a file of ``1.0+cpu`` is in the group of ``1.0``.
     """
+    files = list(files)
 
     def key(file: IndexFile) -> tuple[str, ...]:
         version = version_of(file.filename, project)
         found = public_key(version) if version is not None else None
         return (found,) if found is not None else ()
 
-    return _digest(files, key)
+    return _digest(files, key, _versions(files, project))
+
+
+def _versions(files: Iterable[IndexFile], project: str) -> list[str]:
+    return ascending(version_of(file.filename, project) for file in files)
+
+
+def ascending(versions: Iterable[str | None]) -> list[str]:
+    """The `version_key`s of some versions, each once, the lowest first; what is no version is left out."""
+    from packaging.version import Version
+
+    keys = {key for version in versions if version is not None and (key := version_key(version)) is not None}
+    return sorted(keys, key=Version)
 
 
 def digest_by_project(files: Iterable[IndexFile]) -> bytes:
     """Digest a find-links page; a file that could belong to several projects is in each one's group."""
-    return _digest(files, lambda file: projects_of(file.filename))
+    return _digest(files, lambda file: projects_of(file.filename), [])
 
 
-def _digest(files: Iterable[IndexFile], keys_of: Callable[[IndexFile], tuple[str, ...]]) -> bytes:
+def _digest(files: Iterable[IndexFile], keys_of: Callable[[IndexFile], tuple[str, ...]], versions: list[str]) -> bytes:
     import orjson
 
     files = list(files)
@@ -52,7 +65,7 @@ def _digest(files: Iterable[IndexFile], keys_of: Callable[[IndexFile], tuple[str
                 groups[key].append(row)
             else:
                 groups[key] = [row]
-    header: list[Any] = [FORMAT, prefix, []]
+    header: list[Any] = [FORMAT, prefix, [], versions]
     segments: list[bytes] = []
     for key, rows in groups.items():
         segments.append(orjson.dumps(rows))
@@ -84,7 +97,7 @@ def _row(file: IndexFile, prefix: int) -> list[Any]:
 class Page:
     """A digested page, opened; groups are decoded when they are asked for."""
 
-    __slots__ = ("_blob", "_groups", "_prefix")
+    __slots__ = ("_blob", "_groups", "_prefix", "_versions")
 
     def __init__(self, blob: bytes) -> None:
         """Open a digest; raises `ValueError` for one of another format."""
@@ -93,7 +106,8 @@ class Page:
         end = blob.find(b"\n") + 1
         if not blob.startswith(b"[%d," % FORMAT) or not end:
             raise ValueError("not a digested page of this format")
-        _, self._prefix, groups = orjson.loads(blob[:end])
+        _, self._prefix, groups, versions = orjson.loads(blob[:end])
+        self._versions: list[str] = versions
         self._blob = blob
         self._groups: dict[str, tuple[int, int]] = {}
         for key, length in groups:
@@ -104,6 +118,11 @@ class Page:
     def keys(self) -> tuple[str, ...]:
         """The groups' keys (`public_key`s, or project names), in the page's order."""
         return tuple(self._groups)
+
+    @property
+    def versions(self) -> list[str]:
+        """The `version_key`s of an index page, local labels included, the lowest first."""
+        return self._versions
 
     def group(self, key: str) -> tuple[IndexFile, ...]:
         """The files of one version (or project), in the page's order; none for an unknown one."""

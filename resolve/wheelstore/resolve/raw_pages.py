@@ -13,7 +13,7 @@ from typing import Any
 from isal import isal_zlib
 
 from wheelstore.resolve.filenames import public_key, version_of
-from wheelstore.resolve.pages import digest_by_version
+from wheelstore.resolve.pages import ascending, digest_by_version
 from wheelstore.resolve.simple import IndexFile, json_entries, json_file, parse_page
 
 InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub calls it an instance
@@ -25,10 +25,11 @@ _JSON = "application/json"
 class RawPage:
     """A page of one project; has what `pages.Page` has, and works out each group when it is asked for."""
 
-    __slots__ = ("_entries", "_project", "_url")
+    __slots__ = ("_entries", "_groups", "_project", "_url")
 
     def __init__(self, entries: list[Mapping[str, Any]], *, url: str, project: str) -> None:
         self._entries, self._url, self._project = entries, url, project
+        self._groups: dict[str, list[Mapping[str, Any]]] | None = None
 
     @classmethod
     def parse(cls, body: bytes, *, url: str, project: str) -> RawPage:
@@ -44,8 +45,24 @@ class RawPage:
         """The public versions, in the page's order."""
         return tuple(dict.fromkeys(key for entry in self._entries if (key := self._key(entry)) is not None))
 
+    @property
+    def versions(self) -> list[str]:
+        """The `version_key`s, local labels included, the lowest first; whoever asks will want many groups."""
+        groups: dict[str, list[Mapping[str, Any]]] = {}
+        versions = []
+        for entry in self._entries:
+            version = version_of(entry["filename"], self._project)
+            key = public_key(version) if version is not None else None
+            if key is not None:
+                versions.append(version)
+                groups.setdefault(key, []).append(entry)
+        self._groups = groups
+        return ascending(versions)
+
     def group(self, key: str) -> tuple[IndexFile, ...]:
         """The files of one public version, in the page's order."""
+        if self._groups is not None:
+            return json_file(self._groups.get(key, ()), self._url)
         return json_file([entry for entry in self._entries if self._key(entry) == key], self._url)
 
     def candidates(self, key: str, hashes: Collection[str]) -> tuple[IndexFile, ...]:
