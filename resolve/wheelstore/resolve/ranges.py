@@ -166,40 +166,40 @@ def _at_most(versions: Versions, text: str) -> int:
 
 
 def _less(versions: Versions, text: str) -> int:
-    """``<2`` has no pre-release of 2, unless it is itself about one."""
+    """``<2`` has no pre-release of 2, unless it is itself about one; ``<2.post1`` has none of that."""
     wanted = _parse(text)
-    above = versions._from(lambda version: version >= wanted)  # noqa: SLF001
-    found = int(versions.known) & ~above
+    found = int(versions.known) & ~versions._from(lambda version: version >= wanted)  # noqa: SLF001
     if wanted.is_prerelease:
         return found
-    base = _parse(wanted.base_version)
-    last = found.bit_length() - 1
-    of_the_same = versions._matching(  # noqa: SLF001
-        last, lambda version: _parse(version.base_version) == base and version >= _earliest(base), -1
-    )
-    for number in Range(of_the_same).numbers():
-        if versions[number].is_prerelease:
-            found &= ~(1 << number)
-    return found
-
-
-def _earliest(base: Version) -> Version:
-    return _parse(f"{base}.dev0")
+    earliest = _parse(f"{wanted}.dev0")
+    below = found & versions._from(lambda version: version >= earliest)  # noqa: SLF001
+    if wanted.post is None:  # also those that are before 2.dev0 never were of 2: 2a1 comes after it
+        return found & ~below
+    return found & ~sum(1 << number for number in Range(below).numbers() if versions[number].dev is not None)
 
 
 def _greater(versions: Versions, text: str) -> int:
-    """``>2`` has no post-release and no local version of 2, unless it is itself about a post-release."""
+    """``>2`` has no post-release and no local version of 2; ``>2.post1`` has later post-releases."""
     wanted = _parse(text)
     found = versions._from(lambda version: version > wanted)  # noqa: SLF001
-    base = _parse(wanted.base_version)
-    nearby = versions._matching(_first(found, versions), lambda version: _parse(version.base_version) == base)  # noqa: SLF001
+    same = (wanted.epoch, _trimmed(wanted.release), wanted.pre)
+    start = _first(found, versions)
+    nearby = versions._matching(  # noqa: SLF001
+        start, lambda version: (version.epoch, _trimmed(version.release), version.pre) == same
+    )
     for number in Range(nearby).numbers():
         version = versions[number]
-        if (version.is_postrelease and not wanted.is_postrelease) or (
-            version.local is not None and _public(version) == _public(wanted)
-        ):
+        is_later_post = version.is_postrelease and not wanted.is_postrelease
+        is_local_of = version.local is not None and _public(version) == wanted
+        if (is_later_post and wanted.dev is None) or is_local_of:
             found &= ~(1 << number)
     return found
+
+
+def _trimmed(release: tuple[int, ...]) -> tuple[int, ...]:
+    while len(release) > 1 and release[-1] == 0:
+        release = release[:-1]
+    return release
 
 
 def _equal(versions: Versions, text: str) -> int:
