@@ -86,6 +86,11 @@ class Facts:
         )
         return CachedPage(*rows[0]) if rows else None
 
+    def fresh_until(self, url: str) -> float:
+        """Until when the remembered answer for a page's URL is good; 0 if there is none."""
+        rows = self._read("SELECT fresh_until FROM pages WHERE url = ?", (url,))
+        return float(rows[0][0]) if rows else 0.0
+
     def remember_page(self, url: str, page: CachedPage) -> None:
         """Keep an answer, in place of an earlier one."""
         self.remember_pages({url: page})

@@ -131,6 +131,10 @@ class Indexes:
             if page is not None:
                 yield Answer(without_credentials(location), page)
 
+    def is_at_hand(self, project: str) -> bool:
+        """Whether asking for a project takes no network, as far as that can be told quickly."""
+        return all(self._cache.is_at_hand(_project_url(location, project)) for location in self._indexes[:1])
+
     def doubt(self, project: str, *, index: str | None = None) -> bool:
         """Let the next `search` ask for pages that this object has only remembered so far; False if it has not.
 

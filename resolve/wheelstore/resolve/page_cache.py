@@ -100,6 +100,13 @@ class PageCache:
         url = without_credentials(address)
         return self.once(url, lambda: self._look_up(url, address, digest, project))
 
+    def is_at_hand(self, address: str) -> bool:
+        """Whether a page is on this machine, or remembered and still believed."""
+        url = without_credentials(address)
+        if url.startswith("file:") or self._offline or url in self._outcomes:
+            return True
+        return not self._refresh and url not in self._doubted and self._facts.fresh_until(url) > self._now()
+
     def once(self, key: str, find: Callable[[], Page | RawPage | None]) -> Page | RawPage | None:
         """Call `find` for the first caller with this key; all others get (or wait for) its outcome."""
         with self._lock:

@@ -115,6 +115,10 @@ class Versions(Sequence["Version"]):
             version = self._parsed[number] = Version(self._keys[number])
         return version
 
+    def key(self, number: int) -> str:
+        """A version's `version_key`."""
+        return self._keys[number]
+
     def range_of(self, specifiers: SpecifierSet) -> Range:
         """The versions that all `specifiers` allow (PEP 440), pre-releases included."""
         found = int(self.known)
