@@ -126,6 +126,10 @@ class Versions(Sequence["Version"]):
             found &= self._one(specifier)
         return Range(found)
 
+    def exactly(self, version: Version) -> Range:
+        """The known ones that ``==`` would allow."""
+        return Range(_equal(self, str(version)))
+
     def _one(self, specifier: Specifier) -> int:
         return _OPERATORS[specifier.operator](self, specifier.version)
 

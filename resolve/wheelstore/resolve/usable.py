@@ -35,7 +35,7 @@ class Refusal(NamedTuple):
 
 
 class Usable(NamedTuple):
-    """The files that may be taken; ``source`` is the one whose metadata speaks for the version."""
+    """The files to lock, also those for other Pythons and platforms; ``source``'s metadata speaks for the version."""
 
     source: IndexFile
     files: tuple[IndexFile, ...]
@@ -52,6 +52,7 @@ def judge(files: Iterable[IndexFile], name: str, *, rules: Rules, target: Target
     refusal = Refusal(Why.FORMAT)
     taken: list[IndexFile] = []
     best: tuple[int, IndexFile] | None = None
+    sdist: IndexFile | None = None
     other: IndexFile | None = None
     wheels, sdists = not rules.no_binary.has(name), not rules.only_binary.has(name)
     limit = rules.exclude_newer_package.get(name, rules.exclude_newer)
@@ -64,24 +65,22 @@ def judge(files: Iterable[IndexFile], name: str, *, rules: Rules, target: Target
         if file.yanked is not None and not yanked:
             refusal = Refusal(Why.YANKED, file.yanked)
             continue
+        if wheels if wheel is not None else sdists:
+            taken.append(file)
         if not admits_python(file.requires_python, target.python):
             refusal = Refusal(Why.PYTHON, file.requires_python or "")
             continue
         if wheel is None:
-            if sdists:
-                taken.append(file)
+            sdist = sdist or (file if sdists else None)
             continue
         rank = target.rank_tags(wheel.tags) if wheels else None
         other = other or file
-        if wheels:
-            taken.append(file)
         if rank is None:
             tags.add(wheel.tags)
         elif best is None or rank < best[0]:
             best = (rank, file)
     if best is not None:
         return Usable(best[1], tuple(taken))
-    sdist = next((file for file in taken if split_wheel(file.filename) is None), None)
     if sdist is not None:
         return Usable(other or sdist, tuple(taken))
     return Refusal(Why.PLATFORM, " ".join(sorted(tags))) if tags and wheels else refusal

@@ -1,0 +1,162 @@
+"""Solve a problem: the answer, or a proof that there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from nab_resolver.errors import ResolutionError, ResolutionTerminatedError
+from nab_resolver.resolver import Resolver
+from nab_resolver.types import RootRequirement
+
+from wheelstore.resolve.dependencies import applies
+from wheelstore.resolve.direct_sources import DirectSources
+from wheelstore.resolve.errors import ResolveError
+from wheelstore.resolve.problem import Answer, Chosen, Given, Problem
+from wheelstore.resolve.projects import Catalog
+from wheelstore.resolve.provider import Provider, extras_of, split
+from wheelstore.resolve.ranges import FULL, Range
+
+if TYPE_CHECKING:
+    from nab_resolver.types import Incompatibility
+
+_MOST_ROUNDS = 200_000
+
+
+class NoAnswer(ResolveError):
+    """Nothing satisfies the requirements. ``proof`` is the root of a derivation; ``provider`` has the facts in it."""
+
+    def __init__(self, proof: Incompatibility[Any, Any], provider: Provider) -> None:
+        super().__init__()
+        self.proof, self.provider = proof, provider
+
+    def __str__(self) -> str:
+        from wheelstore.resolve.explanation import explain
+
+        return explain(self.proof, self.provider).text
+
+
+class TooHard(ResolveError):
+    """The solver gave up."""
+
+    hint = "narrow the requirements: give lower bounds to what has many versions"
+
+    def __str__(self) -> str:
+        return f"no answer was found within {_MOST_ROUNDS:,} rounds"
+
+
+def solve(problem: Problem, catalog: Catalog, direct: DirectSources) -> Answer:
+    """The best versions that satisfy everything.
+
+    Raises:
+        NoAnswer: there is none.
+        ResolveError: an index cannot be asked, and the like.
+    """
+    provider = Provider(problem, catalog, direct)
+    roots = [given for given in problem.roots if applies(given.dependency, problem.target.markers)]
+    roots = [given for given in _overridden(roots, problem) if given.dependency.name not in problem.excludes]
+    constraints = [given for given in problem.constraints if applies(given.dependency, problem.target.markers)]
+    catalog.want(given.dependency.name for given in roots if not direct.has_name(given.dependency.name))
+    requirements = [one for given in roots for one in _required(given, provider)]
+    resolver: Resolver[str, int] = Resolver(provider, max_iterations=_MOST_ROUNDS, range_type=Range)
+    try:
+        solution = resolver.solve(requirements, _limits(constraints, provider))
+    except ResolutionTerminatedError as error:
+        raise TooHard from error
+    except ResolutionError as error:
+        if error.incompatibility is None:
+            raise TooHard from error
+        raise NoAnswer(error.incompatibility, provider) from None
+    return _answer(provider, solution.pins, roots, constraints)
+
+
+def _overridden(roots: Iterable[Given], problem: Problem) -> list[Given]:
+    """An override replaces what the inputs say, too."""
+    overrides: dict[str, list[Given]] = {}
+    for given in problem.overrides:
+        overrides.setdefault(given.dependency.name, []).append(given)
+    found: list[Given] = []
+    done: set[str] = set()
+    for given in roots:
+        name = given.dependency.name
+        if name not in overrides:
+            found.append(given)
+        elif name not in done:
+            done.add(name)
+            found += [
+                one._replace(origin=given.origin)
+                for one in overrides[name]
+                if applies(one.dependency, problem.target.markers)
+            ]
+    return found
+
+
+def _required(given: Given, provider: Provider) -> list[RootRequirement[str, int]]:
+    dependency = given.dependency
+    allowed = provider.range_of(dependency)
+    packages = [dependency.name, *(f"{dependency.name}[{extra}]" for extra in sorted(dependency.extras))]
+    return [RootRequirement(package, allowed, given) for package in packages]
+
+
+def _limits(constraints: Iterable[Given], provider: Provider) -> dict[str, Any]:
+    """What constraints leave of each project; whether it is needed at all is not theirs to say."""
+    limits: dict[str, Any] = {}
+    names = (given.dependency.name for given in constraints)
+    provider.catalog.want(name for name in names if not provider.direct.has_name(name))
+    for given in constraints:
+        name = given.dependency.name
+        limits[name] = limits.get(name, FULL) & provider.range_of(given.dependency)
+    return limits
+
+
+def _answer(provider: Provider, pins: dict[str, int], roots: list[Given], constraints: list[Given]) -> Answer:
+    extras = extras_of(pins)
+    via: dict[str, dict[str, None]] = {name: {} for name in extras}
+    depends: dict[str, dict[str, None]] = {name: {} for name in extras}
+    for package, number in pins.items():
+        name, extra = split(package)
+        for dependency in provider.depended(name, number, extra):
+            if dependency.name != name and dependency.name in via:
+                via[dependency.name][name] = None
+                depends[name][dependency.name] = None
+    for given in (*roots, *constraints):
+        if given.dependency.name in via:
+            via[given.dependency.name][given.origin] = None
+    chosen = [
+        _chosen(provider, name, pins[name], extras[name], tuple(via[name]), tuple(sorted(depends[name])))
+        for name in sorted(extras)
+    ]
+    return Answer(chosen=tuple(chosen))
+
+
+def _chosen(
+    provider: Provider, name: str, number: int, extras: frozenset[str], via: tuple[str, ...], depends: tuple[str, ...]
+) -> Chosen:
+    from packaging.utils import canonicalize_name
+
+    direct = provider.direct.chosen(name)
+    metadata = provider.metadata(name, number)
+    project = provider.project(name)
+    if direct is not None:
+        return Chosen(
+            name=canonicalize_name(name),
+            version=project.version(number),
+            extras=extras,
+            files=direct.files,
+            source=direct.source,
+            via=via,
+            requires_python=metadata.requires_python,
+            dependencies=depends,
+        )
+    usable = project.look(number, rules=provider.problem.rules, target=provider.problem.target, pinned=True)
+    assert usable is not None
+    return Chosen(
+        name=canonicalize_name(name),
+        version=project.version(number),
+        extras=extras,
+        files=usable.files,
+        location=project.location(number),
+        via=via,
+        requires_python=metadata.requires_python,
+        dependencies=depends,
+    )
