@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TextIO
+from types import TracebackType
+from typing import ParamSpec, Protocol, Self, TextIO, TypeVar
 
 from wheelstore.cli.environments import by
 from wheelstore.cli.progress import Progress, progress_on
@@ -34,6 +35,9 @@ from wheelstore.store.layout import Store
 from wheelstore.store.lease import Lease
 from wheelstore.store.records import write_record
 from wheelstore.store.workers import Workers
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _FILES_AT_ONCE = 1000  # files that are published in one transaction; renaming one takes 8 µs
 
@@ -76,15 +80,31 @@ class StoreFull(StoreError):
         return f"cannot {self.doing}: {self.reason}"
 
 
+class Pool(Protocol):
+    """What unpacks wheels; `Workers`, or what does as they do."""
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call `function` at some time."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Wait for all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ingestion:
-    """The means of one operation."""
+    """The means of one operation; `workers` is what unpacks, beside threads of other kinds not in forks."""
 
     store: Store
     index: Index
     lease: Lease
     sources: Sources
     say: Callable[[str], None]
+    workers: Callable[[int], Pool] = Workers
 
     def ensure(self, selected: Sequence[Selected], *, wanted: bool, stream: TextIO) -> dict[int, WheelRow]:
         """The rows of all `selected` wheels, by position; those that the store lacks are fetched and ingested.
@@ -124,7 +144,7 @@ class Ingestion:
         try:
             with (
                 working_directory(self.lease) as directory,
-                Workers(min(len(missing), os.cpu_count() or 1)) as workers,
+                self.workers(min(len(missing), os.cpu_count() or 1)) as workers,
                 progress_on(stream, wanted=wanted) as bar,
             ):
                 return _Operation(self, directory, workers, bar).run(missing)
@@ -147,7 +167,7 @@ class _Operation:
 
     means: Ingestion
     directory: str
-    workers: Workers
+    workers: Pool
     progress: Progress
 
     def run(self, missing: Mapping[int, Selected]) -> dict[int, WheelRow]:
