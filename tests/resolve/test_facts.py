@@ -205,3 +205,49 @@ def test_what_is_pruned_is_given_back_to_the_disk(path: Path) -> None:
     with Facts(path) as facts:
         assert facts.prune(before=2.0) == 20
     assert path.stat().st_size < full / 10
+
+
+def test_metadata_is_recalled_by_hundreds(path: Path) -> None:
+    rows = {bytes([number % 256, number // 256]): b"[%d]" % number for number in range(1200)}
+    with Facts(path) as facts:
+        facts.remember_metadata({})
+        facts.remember_metadata(rows)
+        facts.remember_metadata({b"\x00\x00": b"[-1]"})
+    with Facts(path) as facts:
+        assert facts.metadata([*rows, b"unknown"]) == {**rows, b"\x00\x00": b"[-1]"}
+        assert facts.metadata([]) == {}
+
+
+def as_schema_1(path: Path) -> None:
+    with Facts(path) as facts:
+        facts.remember_page(URL, PAGE)
+        facts.remember_files([file(1)])
+    older = sqlite3.connect(path)
+    older.execute("DROP TABLE metadata")
+    older.execute("PRAGMA user_version = 1")
+    older.close()
+
+
+def test_an_older_programs_database_is_kept_and_extended(path: Path) -> None:
+    as_schema_1(path)
+    with Facts(path) as facts:
+        assert facts.page(URL) == PAGE
+        assert facts.files([f"{1:064x}"])
+        facts.remember_metadata({b"key": b"packed"})
+    with Facts(path) as facts:
+        assert facts.metadata([b"key"]) == {b"key": b"packed"}
+
+
+def test_an_older_programs_database_that_is_only_readable_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_schema_1(path)
+    real = sqlite3.connect
+
+    def connect(address: str, **options: object) -> sqlite3.Connection:
+        if address.startswith("file:/") and "?" not in address:
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+        return real(address, **options)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with Facts(path) as facts:
+        assert facts.page(URL) == PAGE
+        assert facts.metadata([b"key"]) == {}

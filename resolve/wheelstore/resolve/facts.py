@@ -1,4 +1,4 @@
-"""What was learned from indexes, in SQLite: digested pages, and which file a sha256 names.
+"""What was learned from indexes, in SQLite: digested pages, which file a sha256 names, and what metadata says.
 
 All of it can be fetched again, so nothing here is precious: a broken database is begun anew, one that a
 newer program wrote or that nobody here may write is left alone. Writes are small and WAL keeps them off
@@ -18,17 +18,21 @@ from typing import Any, NamedTuple, Self
 
 from wheelstore.resolve.simple import IndexFile
 
-SCHEMA = 1
+SCHEMA = 2
 
-_TABLES = (
-    """CREATE TABLE pages (
+_STEPS: Sequence[Sequence[str]] = (  # from each version of the schema to the next
+    (
+        """CREATE TABLE pages (
         url TEXT PRIMARY KEY, status INTEGER NOT NULL, etag TEXT, last_modified TEXT,
         fetched REAL NOT NULL, fresh_until REAL NOT NULL, body BLOB NOT NULL, digest BLOB NOT NULL)""",
-    """CREATE TABLE files (
+        """CREATE TABLE files (
         sha256 BLOB PRIMARY KEY, filename TEXT NOT NULL, url TEXT NOT NULL, size INTEGER,
         requires_python TEXT, yanked TEXT, source TEXT NOT NULL) WITHOUT ROWID""",
-    """CREATE TABLE local_hashes (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 BLOB NOT NULL)""",
+        """CREATE TABLE local_hashes (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 BLOB NOT NULL)""",
+    ),
+    ("""CREATE TABLE metadata (key BLOB PRIMARY KEY, packed BLOB NOT NULL) WITHOUT ROWID""",),
 )
+_METADATA_BY_KEY = "SELECT key, packed FROM metadata WHERE key IN (?)"
 _FILES_BY_HASH = "SELECT sha256, filename, url, size, requires_python, yanked, source FROM files WHERE sha256 IN (?)"
 _MOST_PARAMETERS = 500
 _PAGES = 1000  # of the database, given back to the disk in one transaction
@@ -129,6 +133,20 @@ class Facts:
         if rows:
             self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
+    def metadata(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """Recall what was remembered by `remember_metadata`; unknown keys are left out."""
+        every = list(keys)
+        found: dict[bytes, bytes] = {}
+        for start in range(0, len(every), _MOST_PARAMETERS):
+            some = every[start : start + _MOST_PARAMETERS]
+            found.update(self._read(_METADATA_BY_KEY.replace("?", ",".join("?" * len(some))), some))
+        return found
+
+    def remember_metadata(self, rows: Mapping[bytes, bytes]) -> None:
+        """Keep packed metadata by a digest that names its distribution, in one transaction."""
+        if rows:
+            self._write("INSERT OR REPLACE INTO metadata VALUES (?, ?)", list(rows.items()))
+
     def local_hash(self, path: str, stamp: str) -> str | None:
         """Recall the hex sha256 of a local file, unless its stamp has changed."""
         rows = self._read("SELECT sha256 FROM local_hashes WHERE path = ? AND stamp = ?", (path, stamp))
@@ -146,7 +164,7 @@ class Facts:
         return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 
     def prune(self, *, before: float, now: float = _EVER) -> int:
-        """Forget the pages last fetched at a time or before, and return how many; what hashes name is kept.
+        """Forget the pages last fetched at a time or before, and return how many; nothing else is forgotten.
 
         A time in the future, by a clock that was wrong, counts as now.
         """
@@ -184,7 +202,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
             return _open_or_begin_anew(path)
         with suppress(sqlite3.DatabaseError):
             connection = _connect(f"{path.absolute().as_uri()}?mode=ro")
-            if _version_or_close(connection) == SCHEMA:
+            if 0 < _version_or_close(connection) <= SCHEMA:  # what an older one lacks is not known
                 return connection
             connection.close()
     return _set_up(_connect("file::memory:"))
@@ -218,7 +236,7 @@ def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
             connection.execute("BEGIN IMMEDIATE")
             _migrate(connection, _version(connection))
             connection.execute("COMMIT")
-        for table in ("pages", "files", "local_hashes"):  # is what is behind the header sound?
+        for table in ("pages", "files", "local_hashes", "metadata"):  # is what is behind the header sound?
             connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()  # noqa: S608
     except BaseException:
         connection.close()
@@ -228,10 +246,9 @@ def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:
     _refuse_newer(version)
-    if version == SCHEMA:  # another process was faster
-        return
-    for statement in _TABLES:
-        connection.execute(statement)
+    for step in _STEPS[version:]:  # none, if another process was faster
+        for statement in step:
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
