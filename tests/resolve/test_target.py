@@ -1,63 +1,22 @@
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import packaging
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import parse_tag
+from support.tags import ask, interpreters
 
 from wheelstore.resolve.target import MOST_TAGS, Target, expand_tags, tags_of
-
-FACTS = """
-import json, os, platform, struct, sys, sysconfig
-sys.path.insert(0, sys.argv[1])
-from packaging import tags
-try:
-    libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
-except (AttributeError, OSError, ValueError):
-    libc = ""
-print(json.dumps({
-    "facts": {
-        "implementation": sys.implementation.name,
-        "version": platform.python_version(),
-        "platform": sysconfig.get_platform(),
-        "machine": platform.machine(),
-        "libc": libc,
-        "pointer_bits": struct.calcsize("P") * 8,
-        "ext_suffix": sysconfig.get_config_var("EXT_SUFFIX"),
-        "debug": bool(sysconfig.get_config_var("Py_DEBUG")),
-        "gil_disabled": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-        "mac_version": platform.mac_ver()[0],
-    },
-    "tags": [str(tag) for tag in tags.sys_tags()],
-}))
-"""
-
-
-def interpreters() -> list[str]:
-    """Every CPython and PyPy here that packaging runs in."""
-    roots = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"]
-    found = [str(path) for root in roots if root.is_dir() for path in sorted(root.glob("*/bin/python3"))]
-    found += [path for name in ("python3", "pypy3") if (path := shutil.which(name))]
-    return list({os.path.realpath(path): path for path in found}.values())
 
 
 @pytest.mark.parametrize("executable", interpreters())
 def test_tags_are_those_that_packaging_finds_inside(executable: str, tmp_path: Path) -> None:
-    shutil.copytree(Path(packaging.__file__).parent, tmp_path / "packaging")
-    answer = subprocess.run([executable, "-I", "-c", FACTS, str(tmp_path)], check=False, capture_output=True, text=True)
-    if answer.returncode:
-        pytest.skip("packaging does not run in this interpreter")
-    told = json.loads(answer.stdout)
-    assert tags_of(**told["facts"]) == tuple(dict.fromkeys(told["tags"]))
+    told = ask(executable, tmp_path)
+    assert tags_of(**told.facts) == told.tags
 
 
 def linux(**changes: Any) -> tuple[str, ...]:

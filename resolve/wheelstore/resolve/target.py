@@ -143,12 +143,32 @@ def tags_of(
 
     The arguments are as in `InterpreterFacts`; ``machine`` is ``platform.machine()``, needed on macOS only.
     """
-    from packaging import tags as packaging_tags
-
-    release = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     platforms = list(
         _platforms(platform, machine=machine, libc=libc, bits=pointer_bits, mac=mac_version, abi=ext_suffix)
     )
+    return tags_on(
+        platforms,
+        implementation=implementation,
+        version=version,
+        ext_suffix=ext_suffix,
+        debug=debug,
+        gil_disabled=gil_disabled,
+    )
+
+
+def tags_on(
+    platforms: Sequence[str],
+    *,
+    implementation: str,
+    version: str,
+    ext_suffix: str = "",
+    debug: bool = False,
+    gil_disabled: bool = False,
+) -> tuple[str, ...]:
+    """Every tag that an interpreter accepts where these platform tags are accepted, best first."""
+    from packaging import tags as packaging_tags
+
+    release = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     short = packaging_tags.INTERPRETER_SHORT_NAMES.get(implementation, implementation)
     nodot = "".join(map(str, release))
     if short == "cp":
