@@ -140,3 +140,13 @@ import wheelstore.cli.console, wheelstore.cli.summary; print(*({*sys.modules} - 
     names = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "wheelstore.cli.console" in names
     assert {"click", "rich", "json", "typing", "dataclasses", "re"}.isdisjoint(names)
+
+
+def test_what_another_program_said_stands_between_error_and_hint() -> None:
+    class Failed(StoreError):
+        lines = ("first", "sec\nond")
+        hint = "try again"
+
+    stream = io.StringIO()
+    report(Failed("it failed"), stream)
+    assert stream.getvalue() == "error: it failed\n  first\n  sec ond\nhint: try again\n"

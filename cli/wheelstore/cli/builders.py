@@ -32,6 +32,8 @@ from wheelstore.store.errors import StoreError
 from wheelstore.store.index import open_index
 from wheelstore.store.lease import Lease
 
+_ADVICE = "it may lack a compiler or a library; what has wheels needs no build, so perhaps --only-binary can help"
+
 
 class CannotBuild(ResolveError):
     """The metadata of something cannot be had from its build backend; `lines` are the last that this said."""
@@ -39,8 +41,7 @@ class CannotBuild(ResolveError):
     def __init__(self, what: str, reason: str, lines: tuple[str, ...] = (), hint: str | None = None) -> None:
         super().__init__(what, reason, lines)
         self.what, self.reason, self.lines = what, reason, lines
-        advice = hint or "a version that has wheels needs no build: pass --only-binary with the project's name"
-        self.hint = "\n  ".join(("the backend's last words:", *lines)) + f"\n{advice}" if lines else advice
+        self.hint = hint
 
     def __str__(self) -> str:
         return f"{self.what}: {self.reason}"
@@ -177,7 +178,7 @@ class IsolatedBuilder:
             return self._backends.metadata(tree, python)
         except BackendFailed as failed:
             reason = f"the build backend {failed.backend} failed to {failed.doing}: {failed.reason}"
-            raise CannotBuild(what, reason, failed.lines) from None
+            raise CannotBuild(what, reason, failed.lines, _ADVICE) from None
         except BadBuildSystem as bad:
             raise CannotBuild(what, f"pyproject.toml: {bad.reason}") from None
         except StoreError as error:

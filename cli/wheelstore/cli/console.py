@@ -18,18 +18,26 @@ if TYPE_CHECKING:
 
 
 def report(error: BaseException, stream: TextIO | None = None) -> None:
-    """Write ``error: …`` for the error and each that it collects, then ``hint: …`` for each distinct hint."""
+    """Write ``error: …`` for the error and each that it collects, then ``hint: …`` for each distinct hint.
+
+    Between them is what another program said, which an error has as its `lines`.
+    """
     errors: Sequence[BaseException] = getattr(error, "errors", ()) or (error,)
     hints = {str(hint): None for one in (*errors, error) if (hint := getattr(one, "hint", None))}
-    fail((str(one) or type(one).__name__ for one in errors), hints, stream)
+    said = [line for one in errors for line in getattr(one, "lines", ())]
+    fail((str(one) or type(one).__name__ for one in errors), hints, stream, said=said)
 
 
-def fail(errors: Iterable[str], hints: Iterable[str] = (), stream: TextIO | None = None) -> None:
-    """Write a line for each error, then one for each hint."""
+def fail(
+    errors: Iterable[str], hints: Iterable[str] = (), stream: TextIO | None = None, *, said: Iterable[str] = ()
+) -> None:
+    """Write a line for each error, then, set in, those that another program `said`, then one for each hint."""
     stream = stream or sys.stderr
     paint = palette_for(stream).paint
     for error in errors:
         stream.write(f"{paint('error', 'red', 'bold')}{paint(':', 'bold')} {one_line(error)}\n")
+    for line in said:
+        stream.write(f"  {one_line(line)}\n")
     for hint in hints:
         stream.write(f"{paint('hint', 'cyan', 'bold')}{paint(':', 'bold')} {one_line(hint)}\n")
 
