@@ -111,10 +111,19 @@ def test_what_does_not_parse_says_where(text: str, message: str, hint: str | Non
         assert (caught.value.hint or "").startswith(hint)
 
 
-def test_no_hint_is_given_where_there_is_none() -> None:
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("demo[a==1.0", "look here:\n    demo[a==1.0\n          ^"),
+        ("demo=1.0", "= is no operator, did you mean ==?\n    demo=1.0\n        ^"),
+        ("demo=>1.0", "=> is no operator, did you mean >=?\n    demo=>1.0\n        ^^"),
+        ("demo @ https://user:secret@host/x ; python_version", None),
+    ],
+)
+def test_a_hint_points_at_the_column_but_never_into_a_url(text: str, hint: str | None) -> None:
     with pytest.raises(BadRequirement) as caught:
-        parse("demo[a==1.0")
-    assert caught.value.hint is None
+        parse(text)
+    assert caught.value.hint == hint
 
 
 def test_a_long_line_is_quoted_in_part() -> None:

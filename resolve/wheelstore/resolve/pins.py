@@ -110,7 +110,8 @@ class VcsSource:
     editable: bool = False
 
     def __str__(self) -> str:
-        return f"{self.vcs}+{hide_credentials(self.url)}@{self.revision or self.commit_id}"
+        revision = self.revision or self.commit_id
+        return f"{self.vcs}+{hide_credentials(self.url)}{f'@{revision}' if revision else ''}"
 
 
 Source = IndexSource | UrlSource | PathSource | VcsSource

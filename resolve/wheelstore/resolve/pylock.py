@@ -49,9 +49,9 @@ def read_pylock(path: Path, data: bytes) -> PylockContents:
         LockError: not TOML, not valid, of another major version, or with hashes that prove nothing.
     """
     file = str(path)
-    text = _decode(data, file)
+    text = decode(data, file)
     lines = _package_lines(text)
-    pylock, warnings = _validated(_parse_toml(text, file), file, text, lines)
+    pylock, warnings = _validated(parse_toml(text, file), file, text, lines)
     directory = Path(os.path.abspath(path)).parent
     pins: list[Pin] = []
     errors: list[LockError] = []
@@ -73,7 +73,12 @@ def read_pylock(path: Path, data: bytes) -> PylockContents:
     return PylockContents(pins=tuple(pins), coverage=coverage, warnings=warnings)
 
 
-def _decode(data: bytes, file: str) -> str:
+def decode(data: bytes, file: str) -> str:
+    """Return the text of a TOML file.
+
+    Raises:
+        LockError: it is not UTF-8.
+    """
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -81,7 +86,12 @@ def _decode(data: bytes, file: str) -> str:
         raise LockError(Position(file, line), f"is not UTF-8, as TOML has to be: {error.reason}") from None
 
 
-def _parse_toml(text: str, file: str) -> dict[str, object]:
+def parse_toml(text: str, file: str) -> dict[str, object]:
+    """Parse TOML.
+
+    Raises:
+        LockError: with the line that is wrong.
+    """
     import tomllib
 
     try:

@@ -89,17 +89,27 @@ def split_marker(text: str) -> tuple[str, str]:
     return reference.rstrip(), marker.strip()
 
 
-def parse_reference(text: str, *, directory: Path, editable: bool = False, name: str | None = None) -> Reference:
+def is_absolute(text: str) -> bool:
+    """Tell whether a URL or path means the same wherever it stands."""
+    if not _SCHEME.match(text):
+        return os.path.isabs(text)
+    return not text.lower().startswith("file:") or text[5:6] == "/"
+
+
+def parse_reference(
+    text: str, *, directory: Path, editable: bool = False, name: str | None = None, pinned: bool = True
+) -> Reference:
     """Read a URL or a path (without marker); relative paths start at `directory`.
 
-    `name` is what the line says in front of an `@`; no metadata is read for it then.
+    `name` is what the line says in front of an `@`; no metadata is read for it then. Unless it has to be
+    `pinned`, a checkout may be without a revision.
 
     Raises:
         BadReference: an unknown scheme, a missing file, a filename that is none, a wrong hash in the
             fragment, another name than `name`.
     """
     if _SCHEME.match(text):
-        return _parse_url(text, directory=directory, editable=editable, name=name)
+        return _parse_url(text, directory=directory, editable=editable, name=name, pinned=pinned)
     bare, more = _split_extras(text)
     path, *fragment = _PATH_FRAGMENT.split(bare, maxsplit=1)
     parts = _Fragment.parse("".join(fragment))
@@ -148,7 +158,7 @@ class _Fragment:
         )
 
 
-def _parse_url(text: str, *, directory: Path, editable: bool, name: str | None) -> Reference:
+def _parse_url(text: str, *, directory: Path, editable: bool, name: str | None, pinned: bool) -> Reference:
     from urllib.parse import urlsplit
 
     url, _, fragment = text.partition("#")
@@ -159,7 +169,10 @@ def _parse_url(text: str, *, directory: Path, editable: bool, name: str | None) 
         raise BadReference(f"{url!r} is not a URL: {error}") from None
     scheme = split.scheme.lower()
     if _VCS.match(scheme):
-        return _from_checkout(url, split.path, parts, editable=editable, name=name)
+        checkout = _from_checkout(url, split.path, parts, editable=editable, name=name)
+        if pinned and isinstance(checkout.source, VcsSource) and checkout.source.revision is None:
+            raise BadReference(f"{checkout.source} names no revision, so it is not pinned: write …@COMMIT")
+        return checkout
     if scheme == "file":
         path = directory / path_of(url)
         return _from_path(path, parts, editable=editable, name=name or parts.name, extras=parts.extras)
@@ -220,16 +233,15 @@ def _from_checkout(url: str, path: str, parts: _Fragment, *, editable: bool, nam
     if parts.hashes:
         raise BadReference("a checkout is no file and can have no hash")
     vcs, _, url = url.partition("+")
-    _, at, revision = path.rpartition("@")
-    if not at or not revision:
-        raise BadReference(f"{vcs}+{url} names no revision, so it is not pinned: write …@COMMIT")
+    _, at, revision = path.rpartition("@") if "@" in path else ("", "", "")
     location, mark, query = url.partition("?")
+    location = location[: -len(revision) - 1] if at else location
     commit = _COMMIT.match(revision) is not None and vcs.lower() in ("git", "hg")
     return Reference(
         source=VcsSource(
             vcs=vcs.lower(),
-            url=location[: -len(revision) - 1] + mark + query,
-            revision=revision,
+            url=location + mark + query,
+            revision=revision or None,
             commit_id=revision if commit else None,
             subdirectory=parts.subdirectory,
             editable=editable,

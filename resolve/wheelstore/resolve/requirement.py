@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 _NAME_AT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S)")
-_SINGLE_EQUALS = re.compile(r"(?<![=<>!~])=(?!=)")
+_SINGLE_EQUALS = re.compile(r"(?<![=<>!~])=([<>!~]?)(?!=)")
 _EXCERPT = 120
 _LOCK_IT = "only a line with == and one version is a pin; 'store lock' writes such a file"
 _SPACE_HINT = "a space behind a backslash keeps the next line from joining"
@@ -76,8 +76,12 @@ def parse_requirement(
     hashes: Iterable[str] = (),
     config_settings: tuple[tuple[str, str], ...] = (),
     position: Position,
+    pinned: bool = True,
 ) -> Requirement:
     """Read one requirement without its options; relative paths start at `directory`.
+
+    Where it need not be `pinned`, it can be a checkout without a revision, or a source whose name only building
+    it tells: the pin's name is empty then.
 
     Raises:
         BadRequirement: it does not parse, or contradicts itself.
@@ -86,15 +90,16 @@ def parse_requirement(
         raise BadRequirement(f"{_quoted(text)} ends in a backslash, but not its line", _SPACE_HINT)
     try:
         if _NAME_AT.match(text):
-            dependency = _parse_dependency(text)
+            dependency = parse_packaging(text)
+            url = dependency.url or ""
             reference = parse_reference(
-                dependency.url or "", directory=directory, editable=editable, name=dependency.name
+                url, directory=directory, editable=editable, name=dependency.name, pinned=pinned
             )
             extras, marker = parse_extras(",".join(dependency.extras)), dependency.marker
         elif editable or is_reference(text):
             location, condition = split_marker(text)
             extras, marker = frozenset[str](), parse_marker(condition) if condition else None
-            reference = parse_reference(location, directory=directory, editable=editable)
+            reference = parse_reference(location, directory=directory, editable=editable, pinned=pinned)
         else:
             return _from_dependency(text, hashes=hashes, config_settings=config_settings, position=position)
     except (BadReference, BadMarker) as error:
@@ -102,7 +107,7 @@ def parse_requirement(
     if hashes and not reference.file:
         raise BadRequirement(f"{reference.source} is no file and can have no hash")
     pin = Pin(
-        name=_name_of(reference),
+        name=_name_of(reference) if pinned or reference.name else normalize(""),
         version=reference.version,
         extras=reference.extras | extras,
         marker=marker,
@@ -135,7 +140,7 @@ def _from_dependency(
     config_settings: tuple[tuple[str, str], ...],
     position: Position,
 ) -> Requirement:
-    dependency = _parse_dependency(text)
+    dependency = parse_packaging(text)
     version = _exact_version(dependency, text)
     pin = Pin(
         name=normalize(dependency.name),
@@ -151,16 +156,37 @@ def _from_dependency(
     return Requirement(pin=pin, text=shown, specifier=dependency.specifier if version is None else None)
 
 
-def _parse_dependency(text: str) -> Dependency:
+def parse_packaging(text: str) -> Dependency:
+    """Parse a dependency specifier (PEP 508).
+
+    Raises:
+        BadRequirement: with a hint that points at the column.
+    """
     from packaging.requirements import InvalidRequirement
     from packaging.requirements import Requirement as Dependency
 
+    stripped = text.rstrip("; \t")
     try:
-        return Dependency(text.rstrip("; \t"))
+        return Dependency(stripped)
     except InvalidRequirement as error:
-        single = _SINGLE_EQUALS.search(text.partition(";")[0])
-        hint = "= is no operator, did you mean ==?" if single else None
-        raise BadRequirement(f"{_quoted(text)} is not a requirement: {condensed(error)}", hint) from None
+        message = f"{_quoted(text)} is not a requirement: {condensed(error)}"
+        raise BadRequirement(message, _pointed(stripped, error)) from None
+
+
+def _pointed(text: str, error: ValueError) -> str | None:
+    """Return a hint: what may have been meant, and the text with a mark below the place."""
+    single = _SINGLE_EQUALS.search(text.partition(";")[0])
+    if single:
+        meant = f"{single[1]}=" if single[1] else "=="
+        hint, start, end = f"{single[0]} is no operator, did you mean {meant}?", *single.span()
+    else:
+        hint, (start, end) = "look here:", getattr(error.__cause__, "span", (0, 0))
+        start = end if text[start:end].strip() else start  # packaging marks what it took, up to the place
+    if "://" in text:  # may hold a secret
+        return hint if single else None
+    cut = max(0, start - _EXCERPT // 2)
+    shown = text[cut : cut + _EXCERPT]
+    return f"{hint}\n    {shown}\n    {' ' * (start - cut)}{'^' * max(1, end - start)}"
 
 
 def _exact_version(dependency: Dependency, text: str) -> Version | None:

@@ -42,7 +42,7 @@ _REMOTE = re.compile(r"https?:", re.IGNORECASE)
 _ENCODING_HINT = "a first line '# -*- coding: latin-1 -*-' names another encoding"
 
 
-class _File(NamedTuple):
+class FileRead(NamedTuple):
     """The file being read: its name in messages, where its includes start, what includes it."""
 
     name: str
@@ -63,6 +63,12 @@ class RequirementsReader:
             of `-r` and `-c`, which start at the file that says them.
     """
 
+    pinned = True
+    """Whether the files are a lock: then the short way is open, and sources have to be pinned and named."""
+
+    constraint = False
+    """Whether the files that are read first are constraints."""
+
     def __init__(self, *, variables: Variables, directory: Path) -> None:
         self.pins: list[Pin] = []
         self.unpinned: list[Requirement] = []
@@ -79,12 +85,12 @@ class RequirementsReader:
         data = self.load(path)
         if data is not None:
             chain = (os.path.abspath(path),)
-            self._read_text(data, _File(str(path), path.parent, chain, constraint=False))
+            self._read_text(data, FileRead(str(path), path.parent, chain, constraint=self.constraint))
 
     def read_stdin(self, data: bytes) -> None:
         """Read what came on standard input; its includes start at the reader's directory."""
         self._record(Path("-"), data)
-        self._read_text(data, _File(STDIN, self._directory, (STDIN,), constraint=False))
+        self._read_text(data, FileRead(STDIN, self._directory, (STDIN,), constraint=False))
 
     def load(self, path: Path) -> bytes | None:
         """Return a file's bytes and note it among the inputs; None (and an error) if it cannot be read."""
@@ -97,6 +103,7 @@ class RequirementsReader:
         return data
 
     def _fail(self, position: Position, message: str, hint: str | None = None) -> None:
+        hint = self._variables.conceal(hint) if hint else None
         self.errors.append(LockError(position, self._variables.conceal(message), hint))
 
     def _record(self, path: Path, data: bytes) -> None:
@@ -106,7 +113,7 @@ class RequirementsReader:
         if entry not in self.inputs:
             self.inputs.append(entry)
 
-    def _read_text(self, data: bytes, file: _File) -> None:
+    def _read_text(self, data: bytes, file: FileRead) -> None:
         try:
             text = decode(data)
         except UnicodeDecodeError as error:
@@ -118,7 +125,7 @@ class RequirementsReader:
             return
         self._take_lines(text, file)
 
-    def _take_lines(self, text: str, file: _File) -> None:
+    def _take_lines(self, text: str, file: FileRead) -> None:
         end, number = 0, 1
         while True:
             skipped = _SKIPPED.match(text, end)
@@ -127,7 +134,7 @@ class RequirementsReader:
             number += text.count("\n", start, end)
             if end == len(text):
                 return
-            common = _COMMON.match(text, end)
+            common = _COMMON.match(text, end) if self.pinned else None
             if common is not None and self._take_common(common, Position(file.name, number), file):
                 start, end = end, common.end()
                 number += text.count("\n", start, end)
@@ -137,7 +144,7 @@ class RequirementsReader:
                 if line.text:
                     self._take(line, file)
 
-    def _take_common(self, match: re.Match[str], position: Position, file: _File) -> bool:
+    def _take_common(self, match: re.Match[str], position: Position, file: FileRead) -> bool:
         """Take a line that `_COMMON` matched, or leave it to the long way (and its messages)."""
         from packaging.version import Version
 
@@ -160,7 +167,7 @@ class RequirementsReader:
             self.hashed = position
         return True
 
-    def _take(self, line: LogicalLine, file: _File) -> None:
+    def _take(self, line: LogicalLine, file: FileRead) -> None:
         """Take any line, the long way."""
         from wheelstore.resolve.statements import parse_statement  # most locks never need it
 
@@ -170,6 +177,7 @@ class RequirementsReader:
             directory=self._directory,
             constraint=file.constraint,
             position=position,
+            pinned=self.pinned,
         )
         if statement.hashed and self.hashed is None:
             self.hashed = position
@@ -179,11 +187,11 @@ class RequirementsReader:
         for option in statement.options:
             self._take_option(option, position, file)
         if statement.requirement is not None:
+            for path in statement.requirement.read:
+                self._record(path, path.read_bytes())
             self._keep(statement.requirement, file)
 
-    def _keep(self, requirement: Requirement, file: _File) -> None:
-        for path in requirement.read:
-            self._record(path, path.read_bytes())
+    def _keep(self, requirement: Requirement, file: FileRead) -> None:
         if file.constraint:
             self.constraints.append(requirement)
         elif requirement.settles:
@@ -191,7 +199,7 @@ class RequirementsReader:
         else:
             self.unpinned.append(requirement)
 
-    def _take_option(self, option: Option, position: Position, file: _File) -> None:
+    def _take_option(self, option: Option, position: Position, file: FileRead) -> None:
         match option.name:
             case "requirement" | "constraint":
                 self._include(option, position, file)
@@ -200,7 +208,7 @@ class RequirementsReader:
             case name:
                 self.options.add(name, option.value)
 
-    def _include(self, option: Option, position: Position, file: _File) -> None:
+    def _include(self, option: Option, position: Position, file: FileRead) -> None:
         from wheelstore.resolve.references import BadReference, path_of
 
         constraint, target = option.name == "constraint", option.value
@@ -223,7 +231,7 @@ class RequirementsReader:
             return
         self._record(path, data)
         chain = (*file.chain, resolved)
-        self._read_text(data, _File(str(path), path.parent, chain, constraint))
+        self._read_text(data, FileRead(str(path), path.parent, chain, constraint))
 
 
 def _beside(location: str, directory: Path) -> str:

@@ -42,10 +42,13 @@ class Statement(NamedTuple):
     flaws: tuple[Flaw, ...] = ()
 
 
-def parse_statement(text: str, *, directory: Path, constraint: bool, position: Position) -> Statement:
+def parse_statement(
+    text: str, *, directory: Path, constraint: bool, position: Position, pinned: bool = True
+) -> Statement:
     """Read an expanded logical line; relative paths of requirements start at `directory`.
 
-    `constraint` tells that the file was included with `-c`, which forbids some lines.
+    `constraint` tells that the file was included with `-c`, which forbids some lines; `pinned` is as in
+    `parse_requirement`.
     """
     flaws: list[Flaw] = []
     requirement: Requirement | None = None
@@ -62,6 +65,7 @@ def parse_statement(text: str, *, directory: Path, constraint: bool, position: P
                 hashes=hashes,
                 config_settings=_config_settings(own),
                 position=position,
+                pinned=pinned,
             )
             if constraint and (editable or requirement.pin.extras):
                 raise BadRequirement(f"a constraint cannot {'be editable' if editable else 'have extras'}")
