@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wheelstore.resolve.facts import SCHEMA, CachedPage, Facts, KnownFile
+from wheelstore.resolve.facts import SCHEMA, CachedPage, Facts, KnownFile, LockAnswer
 from wheelstore.resolve.simple import IndexFile
 
 URL = "https://host/simple/demo/"
@@ -223,7 +223,8 @@ def as_schema_1(path: Path) -> None:
         facts.remember_page(URL, PAGE)
         facts.remember_files([file(1)])
     older = sqlite3.connect(path)
-    older.execute("DROP TABLE metadata")
+    for table in ("metadata", "answers", "answer_pages"):
+        older.execute(f"DROP TABLE {table}")
     older.execute("PRAGMA user_version = 1")
     older.close()
 
@@ -251,3 +252,15 @@ def test_an_older_programs_database_that_is_only_readable_is_read(path: Path, mo
     with Facts(path) as facts:
         assert facts.page(URL) == PAGE
         assert facts.metadata([b"key"]) == {}
+
+
+def test_a_lock_is_remembered_with_its_pages(path: Path) -> None:
+    answer = LockAnswer("inputs", "said", b"output")
+    with Facts(path) as facts:
+        facts.remember_answer(b"key", LockAnswer("", "", b"older"), {"https://gone/": ("gone", b"")}, used=1.0)
+        facts.remember_answer(b"key", answer, {URL: ("demo", b"digest")}, used=2.0)
+    with Facts(path) as facts:
+        assert facts.answer(b"key") == (answer, {URL: ("demo", b"digest")})
+        assert facts.answer(b"other") is None
+        assert facts.prune(before=2.0) == 0
+        assert facts.answer(b"key") is None

@@ -16,22 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from wheelstore.resolve.facts_schema import SCHEMA, STEPS, TABLES
 from wheelstore.resolve.simple import IndexFile
 
-SCHEMA = 2
-
-_STEPS: Sequence[Sequence[str]] = (  # from each version of the schema to the next
-    (
-        """CREATE TABLE pages (
-        url TEXT PRIMARY KEY, status INTEGER NOT NULL, etag TEXT, last_modified TEXT,
-        fetched REAL NOT NULL, fresh_until REAL NOT NULL, body BLOB NOT NULL, digest BLOB NOT NULL)""",
-        """CREATE TABLE files (
-        sha256 BLOB PRIMARY KEY, filename TEXT NOT NULL, url TEXT NOT NULL, size INTEGER,
-        requires_python TEXT, yanked TEXT, source TEXT NOT NULL) WITHOUT ROWID""",
-        """CREATE TABLE local_hashes (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 BLOB NOT NULL)""",
-    ),
-    ("""CREATE TABLE metadata (key BLOB PRIMARY KEY, packed BLOB NOT NULL) WITHOUT ROWID""",),
-)
 _METADATA_BY_KEY = "SELECT key, packed FROM metadata WHERE key IN (?)"
 _FILES_BY_HASH = "SELECT sha256, filename, url, size, requires_python, yanked, source FROM files WHERE sha256 IN (?)"
 _MOST_PARAMETERS = 500
@@ -52,6 +39,14 @@ class CachedPage(NamedTuple):
     fresh_until: float
     body: bytes
     digest: bytes
+
+
+class LockAnswer(NamedTuple):
+    """A lock as it was written: from which further files, with which words to people, and its bytes."""
+
+    inputs: str
+    said: str
+    output: bytes
 
 
 class KnownFile(NamedTuple):
@@ -147,6 +142,25 @@ class Facts:
         if rows:
             self._write("INSERT OR REPLACE INTO metadata VALUES (?, ?)", list(rows.items()))
 
+    def answer(self, key: bytes) -> tuple[LockAnswer, dict[str, tuple[str, bytes]]] | None:
+        """Recall a lock, and the pages that it comes from: by URL, whose page it was and the sha256 of its bytes."""
+        rows = self._read("SELECT inputs, said, output FROM answers WHERE key = ?", (key,))
+        if not rows:
+            return None
+        pages = self._read("SELECT url, project, body FROM answer_pages WHERE key = ?", (key,))
+        return LockAnswer(*rows[0]), {url: (project, body) for url, project, body in pages}
+
+    def remember_answer(
+        self, key: bytes, answer: LockAnswer, pages: Mapping[str, tuple[str, bytes]], *, used: float
+    ) -> None:
+        """Keep a lock; it is only found when it is whole."""
+        self._write("DELETE FROM answers WHERE key = ?", [(key,)])
+        self._write("DELETE FROM answer_pages WHERE key = ?", [(key,)])
+        self._write(
+            "INSERT OR REPLACE INTO answer_pages VALUES (?, ?, ?, ?)", [(key, url, *pages[url]) for url in pages]
+        )
+        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", [(key, used, *answer)])
+
     def local_hash(self, path: str, stamp: str) -> str | None:
         """Recall the hex sha256 of a local file, unless its stamp has changed."""
         rows = self._read("SELECT sha256 FROM local_hashes WHERE path = ? AND stamp = ?", (path, stamp))
@@ -164,11 +178,13 @@ class Facts:
         return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 
     def prune(self, *, before: float, now: float = _EVER) -> int:
-        """Forget the pages last fetched at a time or before, and return how many; nothing else is forgotten.
+        """Forget the pages last fetched at a time or before, and return how many; likewise locks, and nothing else.
 
         A time in the future, by a clock that was wrong, counts as now.
         """
         count = self._write("DELETE FROM pages WHERE min(fetched, ?) <= ?", [(now, before)])
+        self._write("DELETE FROM answers WHERE min(used, ?) <= ?", [(now, before)])
+        self._write("DELETE FROM answer_pages WHERE key NOT IN (SELECT key FROM answers)", [()])
         free = -1
         while (rows := self._read("PRAGMA freelist_count", ())) and rows[0][0] not in (0, free):
             free = rows[0][0]
@@ -236,7 +252,7 @@ def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
             connection.execute("BEGIN IMMEDIATE")
             _migrate(connection, _version(connection))
             connection.execute("COMMIT")
-        for table in ("pages", "files", "local_hashes", "metadata"):  # is what is behind the header sound?
+        for table in TABLES:  # is what is behind the header sound?
             connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()  # noqa: S608
     except BaseException:
         connection.close()
@@ -246,7 +262,7 @@ def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:
     _refuse_newer(version)
-    for step in _STEPS[version:]:  # none, if another process was faster
+    for step in STEPS[version:]:  # none, if another process was faster
         for statement in step:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA}")

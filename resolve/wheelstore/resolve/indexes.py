@@ -13,9 +13,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from wheelstore.resolve.facts import Facts, KnownFile
+from wheelstore.resolve.fetch_errors import FetchFailed
 from wheelstore.resolve.find_links import as_url, hash_file, local_path, scan_directory, stamp_of
 from wheelstore.resolve.links import without_credentials
-from wheelstore.resolve.page_cache import PageCache, PageSource, UnknownOffline
+from wheelstore.resolve.page_cache import Consulted, PageCache, PageSource, UnknownOffline
 from wheelstore.resolve.pages import Page, digest_by_project, digest_by_version
 from wheelstore.resolve.raw_pages import RawPage
 from wheelstore.resolve.simple import IndexFile
@@ -74,6 +75,7 @@ class Indexes:
         now: Callable[[], float],
         offline: bool = False,
         refresh: bool = False,
+        stale_if_error: bool = False,
     ) -> None:
         """Look in `options`' places through `pages`.
 
@@ -82,18 +84,27 @@ class Indexes:
             now: the time, in seconds since the epoch.
             offline: use what is remembered, however old, and what is on this machine.
             refresh: believe no remembered page without asking.
+            stale_if_error: believe a remembered page, however old, of a host that does not answer.
         """
         self.options, self.facts = options, facts
         self.offline, self.refresh = offline, refresh
         urls = () if options.no_index else options.index_urls
         self._indexes = tuple(_slashed(as_url(url)) for url in urls)
         self._find_links = tuple(as_url(location) for location in options.find_links)
-        self._cache = PageCache(pages, facts, now=now, offline=offline, refresh=refresh)
+        self._cache = PageCache(pages, facts, now=now, offline=offline, refresh=refresh, stale_if_error=stale_if_error)
         self.sources = tuple(without_credentials(url) for url in (*self._find_links, *self._indexes))
 
     def flush(self) -> None:
         """Write what was learned of pages; to be called when a search is over."""
         self._cache.flush()
+
+    def consulted(self) -> dict[str, Consulted]:
+        """The pages that had a say so far, by URL; directories are not among them."""
+        return self._cache.consulted()
+
+    def unreachable(self) -> dict[str, FetchFailed]:
+        """The origins that do not answer, of which remembered pages were believed; and why."""
+        return self._cache.unreachable()
 
     @property
     def is_local(self) -> bool:

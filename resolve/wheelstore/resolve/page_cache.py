@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from wheelstore.resolve.addresses import redact
+from wheelstore.resolve.addresses import origin_of, redact
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.facts import CachedPage, Facts
 from wheelstore.resolve.fetch_errors import FetchFailed
@@ -67,6 +67,16 @@ class UnknownOffline(ResolveError):
         return f"{self.url} is not remembered, and this run is offline"
 
 
+class Consulted(NamedTuple):
+    """A page that had a say: whose it is (nothing for one of all projects), and the sha256 of its bytes.
+
+    Without bytes, the index said that there is no such page.
+    """
+
+    project: str
+    body: bytes
+
+
 class PageCache:
     """Pages by URL; each is looked up once in the object's life. Thread-safe."""
 
@@ -78,10 +88,13 @@ class PageCache:
         now: Callable[[], float],
         offline: bool,
         refresh: bool,
+        stale_if_error: bool = False,
     ) -> None:
-        """Ask `source`, remember in `facts`; `offline` and `refresh` as for `Indexes`."""
+        """Ask `source`, remember in `facts`; `offline`, `refresh` and `stale_if_error` as for `Indexes`."""
         self._source, self._facts, self._now = source, facts, now
-        self._offline, self._refresh = offline, refresh
+        self._offline, self._refresh, self._stale_if_error = offline, refresh, stale_if_error
+        self._consulted: dict[str, Consulted] = {}
+        self._unreachable: dict[str, FetchFailed] = {}
         self._outcomes: dict[str, _Outcome] = {}
         self._lock = threading.Lock()
         self._unwritten: dict[str, CachedPage] = {}
@@ -99,6 +112,10 @@ class PageCache:
         """
         url = without_credentials(address)
         return self.once(url, lambda: self._look_up(url, address, digest, project))
+
+    def _consult(self, url: str, project: str | None, body: bytes) -> None:
+        with self._lock:
+            self._consulted[url] = Consulted(project or "", body)
 
     def is_at_hand(self, address: str) -> bool:
         """Whether a page is on this machine, or remembered and still believed."""
@@ -130,6 +147,16 @@ class PageCache:
         """The page as it was last seen, however long ago; None if it never was, or was missing."""
         cached = self._recall(url)
         return _open(cached) if cached is not None else None
+
+    def consulted(self) -> dict[str, Consulted]:
+        """The pages that were looked up so far, by URL."""
+        with self._lock:
+            return dict(self._consulted)
+
+    def unreachable(self) -> dict[str, FetchFailed]:
+        """The origins whose pages were taken as they were last seen, because they do not answer; and why."""
+        with self._lock:
+            return dict(self._unreachable)
 
     def flush(self) -> None:
         """Write what was learned and is not written yet; pages are written together, as a commit each takes 1 ms."""
@@ -165,10 +192,32 @@ class PageCache:
         if cached is not None and (self._offline or is_fresh):
             page = _open(cached)
             if page is not None or cached.status in _MISSING:
+                self._consult(url, project, cached.body)
                 return page
         if self._offline:
             raise UnknownOffline(url)
-        return self._ask(url, address, digest, cached, project)
+        if not self._stale_if_error or cached is None:
+            return self._ask(url, address, digest, cached, project)
+        return self._ask_or_recall(url, address, digest, cached, project)
+
+    def _ask_or_recall(
+        self, url: str, address: str, digest: Digest, cached: CachedPage, project: str | None
+    ) -> Page | RawPage | None:
+        """Ask; what was last seen does where nobody answers, and nobody is asked again there."""
+        origin = origin_of(url)
+        if origin not in self._unreachable:
+            try:
+                return self._ask(url, address, digest, cached, project)
+            except FetchFailed as error:
+                if error.status is not None and error.status < 500:
+                    raise
+                with self._lock:
+                    self._unreachable.setdefault(origin, error)
+        page = _open(cached)
+        if page is None and cached.status not in _MISSING:
+            raise self._unreachable[origin]
+        self._consult(url, project, cached.body)
+        return page
 
     def _ask(
         self, url: str, address: str, digest: Digest, cached: CachedPage | None, project: str | None
@@ -182,11 +231,13 @@ class PageCache:
         until = fresh_until(headers, now=now)
         if reply.status in _MISSING:
             self._remember_absence(url, now, until)
+            self._consult(url, project, b"")
             return None
         body = hashlib.sha256(reply.body).digest()
         if cached and known and (reply.status == 304 or (reply.status == 200 and cached.body == body)):
             if not url.startswith("file:"):
                 self._facts.confirm_page(url, fetched=now, fresh_until=until)
+            self._consult(url, project, cached.body)
             return known
         if reply.status != 200:
             raise FetchFailed(url, f"HTTP {reply.status}", status=reply.status)
@@ -200,6 +251,7 @@ class PageCache:
             page = Page(blob)
         etag, modified = headers.get("etag"), headers.get("last-modified")
         self._remember(url, CachedPage(200, etag, modified, now, until, body, blob))
+        self._consult(url, project, body)
         return page
 
     def _remember_absence(self, url: str, now: float, until: float) -> None:
