@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 
 BACKEND = """
@@ -67,11 +66,11 @@ def make_project(
     return directory
 
 
-def pack(tree: Path, archive: Path, *, top: str = "demo-1.0", extra: Mapping[str, bytes] | None = None) -> Path:
-    """A tar.gz of a tree under the directory `top`; `extra` files by their full names."""
+def pack(tree: Path, archive: Path, *, top: str = "demo-1.0") -> Path:
+    """A tar.gz of a tree under the directory `top`."""
     content = {f"{top}/{path.relative_to(tree)}": path.read_bytes() for path in tree.rglob("*") if path.is_file()}
     with tarfile.open(archive, "w:gz") as out:
-        for name, body in sorted({**content, **(extra or {})}.items()):
+        for name, body in sorted(content.items()):
             member = tarfile.TarInfo(name)
             member.size = len(body)
             out.addfile(member, io.BytesIO(body))
