@@ -73,9 +73,7 @@ def builder(tmp_path: Path, resolver: Resolver) -> Iterator[IsolatedBuilder]:
 
 def sdist(tree: Path) -> IndexFile:
     """The sdist that a tree makes, as an index has it."""
-    archive = pack(
-        tree, tree.parent / "demo-1.0.tar.gz", extra={f"demo-1.0/{name}": body for name, body in more.items()}
-    )
+    archive = pack(tree, tree.parent / "demo-1.0.tar.gz")
     return IndexFile(archive.name, archive.as_uri(), (f"sha256:{sha256_of(archive)}",), archive.stat().st_size)
 
 
