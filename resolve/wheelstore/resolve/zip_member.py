@@ -105,8 +105,12 @@ def _directory(archive: Window) -> tuple[int, int]:
     if at < 0 or at + _END.size > len(tail):
         raise BadZip("it is no zip archive, or its end is missing")
     *_, entries, size, offset, _ = _END.unpack_from(tail, at)
-    if (entries == _FULL16 or _FULL32 in (size, offset)) and tail[max(0, at - 20) : at][:4] == b"PK\x06\x07":
-        _, _, place, _ = _LOCATOR64.unpack_from(tail, at - 20)
+    if (
+        (entries == _FULL16 or _FULL32 in (size, offset))
+        and tail.startswith(b"PK\x06\x07", at - _LOCATOR64.size)
+        and at >= _LOCATOR64.size
+    ):
+        _, _, place, _ = _LOCATOR64.unpack_from(tail, at - _LOCATOR64.size)
         if place + _END64.size > archive.size:
             raise BadZip("its zip64 end record is outside of it")
         signature, *_, size, offset = _END64.unpack(archive.read(place, place + _END64.size))
