@@ -60,11 +60,17 @@ def resolver(tmp_path: Path) -> Resolver:
 
 
 @pytest.fixture
-def builder(tmp_path: Path, resolver: Resolver) -> Iterator[IsolatedBuilder]:
+def said() -> list[str]:
+    """What people are told."""
+    return []
+
+
+@pytest.fixture
+def builder(tmp_path: Path, resolver: Resolver, said: list[str]) -> Iterator[IsolatedBuilder]:
     store = open_store(str(tmp_path / "store"))
     python = facts_of(sys.executable)
     with open_sources(Common(store=store.root, no_index=True), None, store=store, environ=os.environ) as sources:
-        workshop = Workshop(store, sources, python, stamp(python.executable), say=pytest.fail)
+        workshop = Workshop(store, sources, python, stamp(python.executable), say=said.append)
         with IsolatedBuilder(workshop, resolver, os.environ) as builder:
             yield builder
     assert os.listdir(store.tmp) == []
@@ -112,6 +118,11 @@ def test_one_environment_serves_all_that_need_the_same(
     assert resolver.asked == [["helper"]]
 
 
+def test_people_are_told_what_is_built(tmp_path: Path, builder: IsolatedBuilder, said: list[str]) -> None:
+    builder.metadata("demo", sdist(make_project(tmp_path / "demo")))
+    assert said == ["Building the metadata of demo-1.0.tar.gz"]
+
+
 def test_an_sdist_that_says_it_statically_needs_no_backend(tmp_path: Path, builder: IsolatedBuilder) -> None:
     tree = make_project(tmp_path / "demo", extra=FAILS)
     (tree / "PKG-INFO").write_text("Metadata-Version: 2.2\nName: demo\nVersion: 1.0\nRequires-Dist: told\n")
@@ -133,6 +144,13 @@ def test_a_backend_that_fails_has_the_last_word(tmp_path: Path, builder: Isolate
     with pytest.raises(CannotBuild, match=r"^demo-1\.0\.tar\.gz: the build backend backend failed to") as caught:
         builder.metadata("demo", sdist(make_project(tmp_path / "demo", extra=FAILS)))
     assert caught.value.lines[-1] == "RuntimeError: nobody may ask"
+
+
+def test_a_requirement_that_a_project_forgot_is_named(tmp_path: Path, builder: IsolatedBuilder) -> None:
+    with pytest.raises(CannotBuild) as caught:
+        builder.metadata("demo", sdist(make_project(tmp_path / "demo", extra="\nimport forgotten.part\n")))
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("the project needs forgotten to be built and does not say so")
 
 
 def test_what_it_is_built_with_may_be_unavailable(tmp_path: Path, resolver: Resolver, builder: IsolatedBuilder) -> None:

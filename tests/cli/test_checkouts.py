@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -133,6 +136,45 @@ def test_credentials_are_in_the_environment_only() -> None:
 
 def without_git(tmp_path: Path) -> Mapping[str, str]:
     return {"PATH": str(tmp_path)}
+
+
+class _Guarded(SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.headers.get("Authorization") == "Basic dXNlcjpzZWNyZXQ=":
+            return super().do_GET()
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="here"')
+        self.send_header("Content-Length", "0")
+        return self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def guarded(repository: Repository) -> Iterator[str]:
+    """The host and port of a server that has the repository for those who know the password."""
+    repository.git("update-server-info")
+    handler = functools.partial(_Guarded, directory=str(repository.path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_credentials_reach_the_server_and_no_file(guarded: str, tmp_path: Path, checkouts: Checkouts) -> None:
+    source = VcsSource(vcs="git", url=f"http://user:secret@{guarded}/.git", revision="v1")
+    assert (checkouts.shallow(source).tree / "file").read_text() == "one"
+    files = [path for path in (tmp_path / "checkouts").rglob("*") if path.is_file()]
+    assert not [path for path in files if b"secret" in path.read_bytes()]
+
+
+@pytest.mark.parametrize("login", ["", "user:wrong@"])
+def test_nobody_is_asked_for_a_password(guarded: str, checkouts: Checkouts, login: str) -> None:
+    with pytest.raises(GitFailed, match=r"could not read Username|Authentication failed"):
+        checkouts.shallow(VcsSource(vcs="git", url=f"http://{login}{guarded}/.git", revision="v1"))
 
 
 def test_without_git_that_is_said(tmp_path: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ class Threads:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What environments are made with; `say` tells people what is waited for."""
+    """What environments are made with; `say` tells people what takes its time."""
 
     store: Store
     sources: Sources

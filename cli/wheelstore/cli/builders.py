@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -32,7 +33,7 @@ from wheelstore.store.errors import StoreError
 from wheelstore.store.index import open_index
 from wheelstore.store.lease import Lease
 
-_ADVICE = "it may lack a compiler or a library; what has wheels needs no build, so perhaps --only-binary can help"
+_HAVING_WHEELS = "versions that have wheels need no build, and --only-binary takes only those"
 
 
 class CannotBuild(ResolveError):
@@ -171,6 +172,7 @@ class IsolatedBuilder:
         """METADATA by the backend of the project in `tree`, which errors call `what`."""
         try:
             requirements = build_requires(tree)
+            self._workshop.say(f"Building the metadata of {what}")
             python = self._environments.python_with(requirements)
             more = self._backends.requires(tree, python)
             if not set(more) <= set(requirements):
@@ -178,7 +180,7 @@ class IsolatedBuilder:
             return self._backends.metadata(tree, python)
         except BackendFailed as failed:
             reason = f"the build backend {failed.backend} failed to {failed.doing}: {failed.reason}"
-            raise CannotBuild(what, reason, failed.lines, _ADVICE) from None
+            raise CannotBuild(what, reason, failed.lines, _advice((failed.reason, *failed.lines))) from None
         except BadBuildSystem as bad:
             raise CannotBuild(what, f"pyproject.toml: {bad.reason}") from None
         except StoreError as error:
@@ -193,6 +195,14 @@ class IsolatedBuilder:
         place = self._directory / f"source-{number}"
         place.mkdir()
         return place
+
+
+def _advice(lines: Sequence[str]) -> str:
+    """What to do about a backend that said `lines` last."""
+    missing = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", "\n".join(lines))
+    if missing:
+        return f"the project needs {missing[1]} to be built and does not say so in its [build-system]; {_HAVING_WHEELS}"
+    return f"a compiler or a library may be missing; {_HAVING_WHEELS}"
 
 
 def _of_wheel(archive: Path, filename: str) -> bytes:
