@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wheelstore.resolve.facts import CachedPage, Facts, KnownFile
-from wheelstore.resolve.facts_schema import SCHEMA, LockAnswer
+from wheelstore.resolve.facts import CachedPage, Facts, KnownFile, LockAnswer
+from wheelstore.resolve.facts_schema import SCHEMA
 from wheelstore.resolve.simple import IndexFile
 
 URL = "https://host/simple/demo/"
