@@ -59,6 +59,18 @@ def test_hashes_are_sorted_and_there_once() -> None:
     )
 
 
+def test_the_order_is_no_accident() -> None:
+    many = [f"{number:064x}" for number in range(20)]
+    origins = tuple(f"name-{number:02}" for number in range(20))
+    for files in (many, many[::-1]):
+        text = write_requirements(Answer(chosen=(chosen("demo", "1.0", *files, via=origins[::-1]),)), Style())
+        assert [line.strip(" \\") for line in text.splitlines()[1:]] == [
+            *(f"--hash=sha256:{digest}" for digest in many),
+            "# via",
+            *(f"#   {origin}" for origin in origins),
+        ]
+
+
 def test_annotations_in_lines_stand_behind_a_column() -> None:
     style = Style(hashes=False, annotation_style=AnnotationStyle.LINE, strip_extras=False, annotate_index=True)
     assert write_requirements(DEMO, style) == (
