@@ -108,6 +108,7 @@ def test_a_built_project_asks_by_its_metadata() -> None:
         project.requirements(metadata._replace(requires_dist=("a b",)))
 
 
+NAME = "Expected semicolon (after name with no version specifier) or end"
 HEAD = '[project]\nname = "demo"\n'
 
 
@@ -125,10 +126,8 @@ HEAD = '[project]\nname = "demo"\n'
         (
             f"{HEAD}dependencies = [\n  'six',\n  'foo=>1',\n  'a b',\n]\n",
             [
-                ":5: project.dependencies[1]: 'foo=>1' is not a requirement: "
-                "Expected semicolon (after name with no version specifier) or end at '=>1'",
-                ":6: project.dependencies[2]: 'a b' is not a requirement: "
-                "Expected semicolon (after name with no version specifier) or end at 'b'",
+                f":5: project.dependencies[1]: 'foo=>1' is not a requirement: {NAME} at '=>1'",
+                f":6: project.dependencies[2]: 'a b' is not a requirement: {NAME} at 'b'",
             ],
         ),
         (
@@ -157,9 +156,8 @@ HEAD = '[project]\nname = "demo"\n'
             [": dependency-groups.dev[0]: there is no group 'Nope'"],
         ),
         (
-            "[dependency-groups]\ndev = [{include-group = 'A'}]\na = [{include-group = 'b'}]\n"
-            "b = ['six', {include-group = 'a'}]\n",
-            [": dependency-groups.b[1]: the group includes itself: a → b → a"],
+            "[dependency-groups]\ndev=[{include-group='A'}]\na=[{include-group='b'}]\nb=[{include-group='a'}]",
+            [": dependency-groups.b[0]: the group includes itself: a → b → a"],
         ),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_file_may_be_included_twice_but_not_by_itself(tmp_path: Path) -> None:
     assert spellings(twice) == ["d==1", "d==1"]
     assert len(twice.inputs) == 4
     circle = read_files(tmp_path, a_txt="-r b.txt\na==1\n", b_txt="\n-r ./a.txt\nb==1\n")
-    assert messages(circle) == [f"{tmp_path}/b.txt:2: -r ./a.txt: the file includes itself"]
+    assert messages(circle) == [f"{tmp_path}/b.txt:2: -r ./a.txt: the file includes itself (a.txt → b.txt → a.txt)"]
     assert spellings(circle) == ["b==1", "a==1"]
 
 

@@ -221,7 +221,7 @@ class RequirementsReader:
             path = Path(os.path.normpath(file.directory / local))
             resolved = os.path.abspath(path)
             if resolved in file.chain:
-                raise BadReference("the file includes itself")
+                raise BadReference(f"the file includes itself{_cycle(file.chain, resolved)}")
             if is_pylock(path.name):
                 raise BadReference("a pylock.toml cannot be included")
             data = path.read_bytes()
@@ -232,6 +232,12 @@ class RequirementsReader:
         self._record(path, data)
         chain = (*file.chain, resolved)
         self._read_text(data, FileRead(str(path), path.parent, chain, constraint))
+
+
+def _cycle(chain: tuple[str, ...], first: str) -> str:
+    """Return the files of a cycle, if it has more than one."""
+    files = [os.path.basename(each) for each in (*chain[chain.index(first) :], first)]
+    return f" ({' → '.join(files)})" if len(files) > 2 else ""
 
 
 def _beside(location: str, directory: Path) -> str:
