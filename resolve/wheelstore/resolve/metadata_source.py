@@ -165,7 +165,8 @@ class MetadataSource:
                 raise BadMetadata(str(error)) from None
             if data is not None:
                 return parse_metadata(data), True
-        return self._look_into_download(file, name), True
+        found = self._look_into_download(file)
+        return found if found is not None else self._built(file, name), True
 
     def _look_here(self, file: IndexFile, name: str, path: str) -> Metadata:
         try:
@@ -173,15 +174,12 @@ class MetadataSource:
                 return parse_metadata(read_wheel(path))
             if file.sha256 is not None and (actual := hash_file(path)) != file.sha256:
                 raise HashMismatch(file.url, expected=[f"sha256:{file.sha256}"], actual=f"sha256:{actual}")
-            return self._of_sdist(file, name, path)
+            found = _of_sdist(file, path)
         except OSError as error:
             raise FetchFailed(file.url, error.strerror or str(error)) from None
+        return found if found is not None else self._built(file, name)
 
-    def _of_sdist(self, file: IndexFile, name: str, path: str) -> Metadata:
-        pkg_info = read_sdist(path, file.filename)
-        metadata = static_sdist_metadata(pkg_info) if pkg_info is not None else None
-        if metadata is not None:
-            return metadata
+    def _built(self, file: IndexFile, name: str) -> Metadata:
         if self._builder is None:
             raise BuildNeeded(file.url)
         return parse_metadata(self._builder.metadata(name, file))
@@ -214,8 +212,8 @@ class MetadataSource:
                 raise
             return None
 
-    def _look_into_download(self, file: IndexFile, name: str) -> Metadata:
-        """Fetch the whole file, check it, and read it."""
+    def _look_into_download(self, file: IndexFile) -> Metadata | None:
+        """Fetch the whole file, check it, and read it; None for an sdist that has to be built."""
         from tempfile import TemporaryDirectory
 
         with TemporaryDirectory(prefix="metadata-", dir=self._scratch) as directory:
@@ -223,7 +221,7 @@ class MetadataSource:
             self._transport.download(file.url, path, hashes=_hashes(file), size=file.size)
             if file.filename.endswith(".whl"):
                 return parse_metadata(read_wheel(path))
-            return self._of_sdist(file, name, path)
+            return _of_sdist(file, path)
 
 
 def key_of(file: IndexFile) -> bytes:
@@ -237,6 +235,11 @@ def key_of(file: IndexFile) -> bytes:
         except OSError:
             state = "missing"
     return hashlib.sha256(f"{file.url}\n{state}".encode(errors="surrogateescape")).digest()
+
+
+def _of_sdist(file: IndexFile, path: str) -> Metadata | None:
+    pkg_info = read_sdist(path, file.filename)
+    return static_sdist_metadata(pkg_info) if pkg_info is not None else None
 
 
 def _sidecar_url(url: str) -> str:
