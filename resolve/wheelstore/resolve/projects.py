@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
+from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.filenames import version_key, version_of
 from wheelstore.resolve.indexes import Indexes, Strategy
+from wheelstore.resolve.links import without_credentials
 from wheelstore.resolve.problem import Metadata, Prereleases, Rules
 from wheelstore.resolve.ranges import Range, Versions
 from wheelstore.resolve.usable import Refusal, Usable, judge
@@ -171,6 +173,26 @@ class Catalog:
             if answer.is_index and self._indexes.options.strategy is Strategy.FIRST_INDEX:
                 break
         return Project(name, answers)
+
+    def searched(self, name: str) -> tuple[str, ...]:
+        """The locations that a project is looked for in, without credentials."""
+        index = self._rules.pinned_indexes.get(name)
+        if index is None:
+            return self._indexes.sources
+        return (without_credentials(index),)
+
+    def elsewhere(self, name: str) -> tuple[str, ...]:
+        """Locations that have a project, too, but were not asked for it, as an index before them has it.
+
+        None if they cannot be asked: this is for hints.
+        """
+        if self._indexes.options.strategy is not Strategy.FIRST_INDEX:
+            return ()
+        try:
+            having = [one.location for one in self._indexes.search(name, index=self._rules.pinned_indexes.get(name))]
+        except ResolveError:
+            return ()
+        return tuple(one for one in having if one not in self.project(name).locations)
 
     def metadata(self, file: IndexFile, name: str) -> Metadata:
         """What is in a file.

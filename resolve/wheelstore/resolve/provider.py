@@ -45,7 +45,8 @@ class Provider(BaseProvider[str, int]):
         self._rules = problem.rules
         self._allowed: dict[str, Range] = {}
         self._dependencies: dict[tuple[str, int], Mapping[str, Range]] = {}
-        self._order: dict[str, int] = {}
+        names = dict.fromkeys(given.dependency.name for given in problem.roots)
+        self._order: dict[str, int] = {name: number for number, name in enumerate(names)}
         self._positive: Mapping[str, Any] = {}
         self._overrides: dict[str, list[Dependency]] = {}
         for given in problem.overrides:
@@ -131,6 +132,11 @@ class Provider(BaseProvider[str, int]):
             self._allowed[name] = admitted(project, self._rules.prereleases, explicit=name in self._explicit)
         return project
 
+    def allowed(self, name: str) -> Range:
+        """The versions of a project that may be taken as far as pre-releases go."""
+        self.project(name)
+        return self._allowed[name]
+
     def range_of(self, dependency: Dependency) -> Range:
         """The versions that a dependency allows."""
         versions = self.project(dependency.name).versions
@@ -148,6 +154,10 @@ class Provider(BaseProvider[str, int]):
     def depended(self, name: str, version: int, extra: str = "") -> list[Dependency]:
         """The dependencies that count here: markers, overrides and excludes applied."""
         return self._effective(self.metadata(name, version), extra)
+
+    def was_asked(self, package: str, version: int) -> bool:
+        """Whether the solver has asked what a version depends on."""
+        return (package, version) in self._dependencies
 
     def _best(self, name: str, among: Range) -> int | None:
         project = self.project(name)

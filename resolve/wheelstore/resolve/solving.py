@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nab_resolver.errors import ResolutionError, ResolutionTerminatedError
@@ -20,6 +21,8 @@ from wheelstore.resolve.ranges import FULL, Range
 if TYPE_CHECKING:
     from nab_resolver.types import Incompatibility
 
+    from wheelstore.resolve.explanation import Explanation
+
 _MOST_ROUNDS = 200_000
 
 
@@ -30,10 +33,25 @@ class NoAnswer(ResolveError):
         super().__init__()
         self.proof, self.provider = proof, provider
 
-    def __str__(self) -> str:
+    @cached_property
+    def explanation(self) -> Explanation:
+        """Why, made when it is asked for."""
         from wheelstore.resolve.explanation import explain
 
-        return explain(self.proof, self.provider).text
+        return explain(self.proof, self.provider)
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What may help."""
+        return self.explanation.hints
+
+    @property
+    def hint(self) -> str | None:  # type: ignore[override]
+        """The same as one text."""
+        return "\n".join(self.hints) or None
+
+    def __str__(self) -> str:
+        return self.explanation.text
 
 
 class TooHard(ResolveError):
