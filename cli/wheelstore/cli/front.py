@@ -1,7 +1,7 @@
 """The front door of the `store` command.
 
-A common `store sync`, `store venv` or `store run`, and `--version`, are done from here before click is imported;
-everything else goes through to `main`. Both share one implementation of every step. Importing is what costs here:
+A common `store sync`, `store lock`, `store venv` or `store run`, and `--version`, are done from here before click is
+imported; everything else goes through to `main`. Both share one implementation of every step. Importing is what costs here:
 Python starts in about 12 ms, click takes 30, httpcore 150, sqlite-utils 90 (``-X importtime``), so this module imports
 none of them.
 """
@@ -122,6 +122,13 @@ def _run_warm(arguments: list[str], started: float) -> int | None:  # noqa: ARG0
     return run_warm(request, os.environ)
 
 
+def _lock_warm(arguments: list[str], started: float) -> int | None:
+    """Lock from what is remembered; None where the full command has to do it."""
+    from wheelstore.cli.lock_warm import lock_warm
+
+    return lock_warm(arguments, os.environ, started)
+
+
 def interrupted() -> int:
     """Say that Ctrl-C was heard; the status that shells expect of it."""
     from wheelstore.cli.console import fail
@@ -136,4 +143,4 @@ if TYPE_CHECKING:
 
     Quick = Callable[[list[str], float], int | None]
 
-_QUICK: dict[str, Quick] = {"sync": _sync_warm, "venv": _venv, "run": _run_warm}
+_QUICK: dict[str, Quick] = {"sync": _sync_warm, "venv": _venv, "run": _run_warm, "lock": _lock_warm}

@@ -12,6 +12,7 @@ from wheelstore.cli.console import explain, fail
 from wheelstore.cli.environment_commands import envs, forget, rollback, sync, venv
 from wheelstore.cli.front import interrupted
 from wheelstore.cli.instant_commands import prewarm, run_with
+from wheelstore.cli.lock_commands import lock
 from wheelstore.cli.options import CommonWords, common_options
 from wheelstore.cli.store_commands import add, du, gc, ls, path, verify, why
 from wheelstore.store.version import VERSION
@@ -47,7 +48,7 @@ def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - cl
 
 
 for command in (
-    *(sync, venv, run_with, envs, rollback, forget),
+    *(lock, sync, venv, run_with, envs, rollback, forget),
     *(add, prewarm, ls, path, why, du, gc, verify),
 ):
     cli.add_command(command)
@@ -73,7 +74,7 @@ def _invoke(arguments: list[str], started: float) -> int:
         return 2
     try:
         with cli.make_context("store", list(arguments)) as context:
-            context.meta["started"] = started
+            context.meta.update(started=started, arguments=tuple(arguments))
             cli.invoke(context)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

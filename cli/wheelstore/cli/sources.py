@@ -77,9 +77,20 @@ def _read(path: str) -> bytes | None:
 
 @contextmanager
 def open_sources(
-    request: Wanted, options: LockOptions | None, *, store: Store, environ: Mapping[str, str]
+    request: Wanted,
+    options: LockOptions | None,
+    *,
+    store: Store,
+    environ: Mapping[str, str],
+    index_strategy: str | None = None,
+    refresh: bool = False,
+    stale_if_error: bool = False,
 ) -> Iterator[Sources]:
     """The indexes and the network as command line, lock and configuration say.
+
+    Args:
+        index_strategy: the command line's, if it says one.
+        refresh, stale_if_error: as for `Indexes`.
 
     Raises:
         ConfigurationError: a setting makes no sense.
@@ -91,6 +102,7 @@ def open_sources(
         extra_index_urls=request.extra_index_urls,
         find_links=request.find_links,
         no_index=request.no_index,
+        index_strategy=index_strategy,
         offline=request.offline,
     )
     where = index_options(configuration, command, options, around)
@@ -99,7 +111,15 @@ def open_sources(
     with Facts(facts) as remembered, Transport(network) as transport:
 
         def indexes(*, offline: bool) -> Indexes:
-            return Indexes(where, pages=transport, facts=remembered, now=time.time, offline=offline, refresh=False)
+            return Indexes(
+                where,
+                pages=transport,
+                facts=remembered,
+                now=time.time,
+                offline=offline,
+                refresh=refresh,
+                stale_if_error=stale_if_error,
+            )
 
         stored = None if store.writable or network.offline else indexes(offline=True)
         yield Sources(indexes(offline=network.offline), transport, stored)

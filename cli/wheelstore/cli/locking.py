@@ -1,0 +1,230 @@
+"""`store lock` in full: inputs, what is remembered, direct sources, solving, writing, remembering."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wheelstore.cli.console import Console, fail, write_json
+from wheelstore.cli.interpreters import find, memory_of, using
+from wheelstore.cli.lock_memory import write_output
+from wheelstore.cli.lock_recall import Recollection
+from wheelstore.cli.lock_request import LockRequest
+from wheelstore.cli.lock_solving import Locker, builds_of, named_indexes, now, rules_of, target_of
+from wheelstore.cli.lock_warm import locked_line
+from wheelstore.cli.lock_writing import written
+from wheelstore.cli.sources import Sources, open_sources
+from wheelstore.materialize.interpreter import Interpreter
+from wheelstore.resolve.earlier_pins import EarlierPins, earlier_pins
+from wheelstore.resolve.explanation import explain
+from wheelstore.resolve.inputs import Inputs, read_inputs
+from wheelstore.resolve.metadata_source import MetadataSource
+from wheelstore.resolve.problem import Answer, Problem, Rules
+from wheelstore.resolve.projects import Catalog
+from wheelstore.resolve.requirements_lines import Variables
+from wheelstore.resolve.solving import NoAnswer
+from wheelstore.store.index import open_index
+from wheelstore.store.layout import Store, open_store
+
+
+def run_lock(request: LockRequest, *, started: float, environ: Mapping[str, str] = os.environ) -> int:
+    """Carry out `request` and report on it; the exit status.
+
+    Raises:
+        StoreError, ResolveError: what the user has to know; the output is as it was.
+    """
+    console = Console(quiet=request.quiet, verbose=request.verbose)
+    store = open_store(request.store)
+    with open_index(store.index_path) as index:
+        interpreter = find(request.python, memory_of(store, index), environ)
+    console.detail(f"{using(interpreter[0])} {interpreter[0].executable}")
+    named = named_indexes(request)
+    if named:
+        request = replace(request, extra_index_urls=(*named.values(), *request.extra_index_urls))
+    lock = _Lock(request, store, interpreter, console, environ)
+    try:
+        made = lock.run()
+    except NoAnswer as error:
+        _explain(error, request)
+        return 1
+    _tell(made, request, console, time.perf_counter() - started)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A lock: how many packages it has, what deserves a warning, and its bytes; and the answer, if it is a new one."""
+
+    count: int
+    warnings: tuple[str, ...]
+    output: bytes
+    answer: Answer | None = None
+
+    @property
+    def said(self) -> str:
+        """What is remembered beside the bytes."""
+        return "\n".join((str(self.count), *self.warnings))
+
+    @classmethod
+    def recalled(cls, said: str, output: bytes) -> Made:
+        """The same out of what was remembered."""
+        count, *warnings = said.splitlines()
+        return cls(int(count), tuple(warnings), output)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    request: LockRequest
+    store: Store
+    interpreter: tuple[Interpreter, str]
+    console: Console
+    environ: Mapping[str, str]
+
+    def run(self) -> Made:
+        """The lock, from what is remembered or by solving."""
+        request = self.request
+        inputs = self._inputs()
+        earlier = earlier_pins(
+            Path(request.output) if request.output is not None else None,
+            upgrade=request.upgrade,
+            upgrade_packages=request.upgrade_packages,
+        )
+        rules = rules_of(request, inputs.options, now=now())
+        with ExitStack() as stack:
+            sources = stack.enter_context(
+                open_sources(
+                    request,
+                    inputs.options,
+                    store=self.store,
+                    environ=self.environ,
+                    index_strategy=request.index_strategy,
+                    refresh=request.refresh,
+                    stale_if_error=True,
+                )
+            )
+            made = self._with(inputs, earlier, rules, sources, stack)
+            for origin, error in sources.indexes.unreachable().items():
+                self.console.warn(f"{origin.host} does not answer, so that its pages are used as last seen: {error}")
+        return made
+
+    def _inputs(self) -> Inputs:
+        request = self.request
+        return read_inputs(
+            request.inputs,
+            variables=Variables(self.environ),
+            stdin=sys.stdin.buffer.read() if "-" in request.inputs else None,
+            constraints=[Path(path) for path in request.constraints],
+            overrides=[Path(path) for path in request.overrides],
+            excludes=[Path(path) for path in request.excludes],
+            extras=request.extras,
+            all_extras=request.all_extras,
+            groups=request.groups,
+        )
+
+    def _with(self, inputs: Inputs, earlier: EarlierPins, rules: Rules, sources: Sources, stack: ExitStack) -> Made:
+        say = self.console.say
+        builds = builds_of(
+            self.request, sources, self.store, self.interpreter, stack=stack, say=say, environ=self.environ
+        )
+        facts, offline = sources.indexes.facts, sources.indexes.offline
+        reader = MetadataSource(sources.transport, facts, builder=builds, offline=offline)
+        catalog = stack.enter_context(closing(Catalog(sources.indexes, reader, rules=rules)))
+        stack.callback(reader.flush)
+        recollection = Recollection.of(
+            self.request, self.interpreter[0], inputs, earlier, sources, catalog, environ=self.environ
+        )
+        if self.request.memo and (found := recollection.recall()) is not None:
+            return Made.recalled(*found)
+        self.console.detail(f"Looking in {', '.join(sources.indexes.sources) or 'no index'}")
+        locker = Locker(self.request, rules, sources, catalog, builds)
+        answer, inputs = self._solve(locker, inputs, earlier)
+        output = written(answer, self.request, inputs, rules=rules, where=sources.indexes.options)
+        warnings = (*earlier.warnings, *_yanked(answer), *self._pythons(inputs))
+        made = Made(len(answer.chosen), warnings, output, answer)
+        sources.indexes.flush()
+        recollection.remember(made.said, output, answer)
+        return made
+
+    def _solve(self, locker: Locker, inputs: Inputs, earlier: EarlierPins) -> tuple[Answer, Inputs]:
+        request = self.request
+        inputs = locker.complete(inputs)
+        target = target_of(request, self.interpreter[0])
+
+        def problem_for(target: object) -> Problem:
+            return locker.problem(
+                inputs,
+                target,  # type: ignore[arg-type]
+                preferred=earlier.preferred,
+                constraints=earlier.constraints,
+            )
+
+        if request.universal or request.targets:
+            from wheelstore.cli.lock_targets import solve_for_targets
+
+            return solve_for_targets(request, locker, problem_for, target, inputs), inputs
+        return locker.solve(problem_for(target)), inputs
+
+    def _pythons(self, inputs: Inputs) -> list[str]:
+        """What to say of projects that do not want this Python."""
+        from wheelstore.resolve.candidates import admits_python
+
+        python = target_of(self.request, self.interpreter[0]).python
+        if self.request.universal or self.request.targets:
+            return []
+        return [
+            f"{one.position} requires Python {one.specifier}, and this lock is for {python}"
+            for one in inputs.requires_python
+            if not admits_python(one.specifier, python)
+        ]
+
+
+def _yanked(answer: Answer) -> list[str]:
+    found = []
+    for one in answer.chosen:
+        reasons = {file.yanked for file in one.files}
+        if reasons and None not in reasons:
+            reason = next(iter(sorted(text for text in reasons if text)), "")
+            found.append(f"{one.name}=={one.version} is yanked{f' ({reason})' if reason else ''}")
+    return found
+
+
+def _tell(made: Made, request: LockRequest, console: Console, seconds: float) -> None:
+    for warning in made.warnings:
+        console.warn(warning)
+    if not request.dry_run and request.output is not None:
+        write_output(request.output, made.output)
+    if request.json:
+        chosen = made.answer.chosen if made.answer is not None else ()
+        write_json(
+            {
+                "output": request.output,
+                "packages": made.count,
+                "locked": [{"name": one.name, "version": str(one.version)} for one in chosen],
+                "lock": made.output.decode(),
+                "warnings": list(made.warnings),
+                "seconds": round(seconds, 3),
+            }
+        )
+        return
+    if request.dry_run or request.output is None:
+        sys.stdout.write(made.output.decode())
+        sys.stdout.flush()
+    console.say(locked_line(made.count, seconds))
+
+
+def _explain(error: NoAnswer, request: LockRequest) -> None:
+    """Say why there is no lock: a sentence a line, and as JSON the derivation, too."""
+    told = explain(error.proof, error.provider)
+    if request.json:
+        write_json({"error": told.text, "hints": list(told.hints), "derivation": told.data})
+        return
+    first, *more = told.text.splitlines()
+    fail([first])
+    for line in more:
+        sys.stderr.write(f"{line}\n")
+    fail([], told.hints)
