@@ -275,6 +275,16 @@ def test_files_of_this_machine_are_read_where_they_are(server: IndexServer, make
         make(offline=True).metadata(IndexFile(path.name, path.as_uri()), "demo")
 
 
+def test_a_wheel_of_this_machine_says_nothing_of_those_with_its_hash(server: IndexServer, make: Make) -> None:
+    path = wheel(server)
+    hashes = ("sha256:" + "0" * 64,)
+    source = make()
+    source.metadata(IndexFile(path.name, path.as_uri(), hashes), "demo")
+    source.flush()
+    with pytest.raises(UnknownOffline):
+        make(offline=True).metadata(IndexFile(path.name, server.file_url(path.name), hashes), "demo")
+
+
 @pytest.mark.parametrize("filename", ["demo-1.0.tar.gz", "demo-1.0.zip"])
 def test_static_sdists_need_no_build(filename: str, server: IndexServer, make: Make) -> None:
     path = sdist(server.directory, STATIC, filename)
@@ -341,6 +351,15 @@ def test_a_broken_sdist_is_an_error(filename: str, server: IndexServer, make: Ma
         path.write_bytes(broken)
         with pytest.raises(BadMetadata, match=r"its metadata is unusable: it "):
             make(builder=FakeBuilder()).metadata(served(server, path), "demo")
+
+
+def test_a_link_is_no_pkg_info(server: IndexServer, make: Make) -> None:
+    path = server.directory / "demo-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        link = tarfile.TarInfo("demo-1.0/PKG-INFO")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        tar.addfile(link)
+    assert make(builder=FakeBuilder()).metadata(served(server, path), "demo") == READ
 
 
 def test_threads_share_one_search(server: IndexServer, make: Make) -> None:
