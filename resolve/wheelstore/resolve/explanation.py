@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nab_resolver.types import IncompatibilityCause
-
+from wheelstore.resolve.derivation import derivation
 from wheelstore.resolve.hints import find_hints
-from wheelstore.resolve.pins import IndexSource, hide_credentials
-from wheelstore.resolve.provider import Provider, split
-from wheelstore.resolve.range_text import range_text
-from wheelstore.resolve.refutation import Clause, Core, Kind, Step, bits_of, core_of, in_order, refute
-from wheelstore.resolve.unavailable import unavailable
+from wheelstore.resolve.leaves import Core, Kind, Step, core_of
+from wheelstore.resolve.provider import Provider
+from wheelstore.resolve.refutation import in_order, refute
+from wheelstore.resolve.words import Words, listed
 
 if TYPE_CHECKING:
-    from nab_resolver.types import Incompatibility, Term
-
-    from wheelstore.resolve.problem import Dependency, Given
-    from wheelstore.resolve.ranges import Versions
+    from nab_resolver.types import Incompatibility
 
 _MOST_LINES = 15
 _WIDTH = 158
 _FACTS = (Kind.ROOT, Kind.CONSTRAINT, Kind.UNAVAILABLE)
-_SHORT = 3  # what is listed in full
 _MANY = 8  # sentences
 _MOST_PREMISES = 4  # of one sentence
 _NO_ANSWER = "your requirements cannot be satisfied"
@@ -53,114 +46,7 @@ def explain(proof: Incompatibility[Any, Any], provider: Provider) -> Explanation
     lines = _Story(end, words).lines if end is not None else []
     if not lines or len(lines) > _MOST_LINES:
         lines = _listing(core, words)
-    return Explanation(text="\n".join(lines), hints=find_hints(core, end, provider), data=_derivation(proof, words))
-
-
-class Words:
-    """Packages, ranges and facts in words."""
-
-    def __init__(self, provider: Provider) -> None:
-        self.provider = provider
-        self._besides: dict[str, int] = {}
-        stated = (*provider.problem.roots, *provider.problem.constraints)
-        self._order = {id(given): number for number, given in enumerate(stated)}
-
-    def range(self, package: str, bits: int) -> str:
-        """Some versions of a package, those left aside that cannot be taken anyway if there are others."""
-        name = split(package)[0]
-        if name not in self._besides:
-            self._besides[name] = sum(unavailable(self.provider, name).values())
-        versions, besides = self.provider.project(name).versions, self._besides[name]
-        if not bits & int(versions.known) & ~besides:
-            besides = 0
-        return range_text(package, versions, bits, besides)
-
-    def subject(self, package: str, bits: int) -> str:
-        """The same at the beginning of a statement."""
-        text = self.range(package, bits)
-        if text != package:
-            return text
-        return f"all usable versions of {package}" if self._besides[split(package)[0]] else f"all versions of {package}"
-
-    def clause(self, clause: Clause) -> str:
-        """``a<2 depends on b>=3``."""
-        subject = self.subject(clause.package, clause.versions)
-        verb = "depend" if subject.startswith("all ") or " versions of " in subject else "depends"
-        return f"{subject} {verb} on {self.wanted(clause)}"
-
-    def wanted(self, clause: Clause) -> str:
-        """What a clause requires: as it was written, if it was always written so."""
-        written = self._written(clause)
-        if len(written) == 1:
-            return f"{clause.dependency}{written[0]}"
-        if clause.allowed & int(self.provider.project(split(clause.dependency)[0]).known):
-            text = self.range(clause.dependency, clause.allowed)
-            return f"one of {text}" if " versions of " in text else text
-        more = f" and {len(written) - _SHORT} more" if len(written) > _SHORT else ""
-        return " or ".join(f"{clause.dependency}{text}" for text in written[:_SHORT]) + more
-
-    def _written(self, clause: Clause) -> list[str]:
-        name, extra = split(clause.package)
-        found: dict[str, None] = {}
-        for number in range(len(self.provider.project(name).versions)):
-            if clause.versions >> number & 1 and self.provider.was_asked(clause.package, number):
-                dependencies = self.provider.depended(name, number, extra)
-                mine = [one for one in dependencies if one.name == split(clause.dependency)[0]]
-                found[",".join(dict.fromkeys(str(one.specifier) for one in mine if one.specifier))] = None
-        return sorted(found)
-
-    def fact(self, step: Step) -> str:
-        """A premise that follows from nothing else."""
-        if step.kind is Kind.UNAVAILABLE:
-            subject = self.range(step.package, step.bits)
-            if subject == step.package:
-                return f"no version of {subject} can be taken ({step.reason})"
-            return f"{subject} cannot be taken ({step.reason})"
-        assert step.given is not None
-        verb = "require" if step.kind is Kind.ROOT else "constrain"
-        return f"you {verb} {asked(step.given.dependency)} ({step.given.position})"
-
-    def given(self, steps: list[Step]) -> str:
-        """What is given, the requirements first."""
-        texts: list[str] = []
-        before: Kind | None = None
-        for step in sorted(steps, key=lambda step: (step.kind is Kind.CONSTRAINT, self._order.get(id(step.given), 0))):
-            text = self.fact(step)
-            texts.append(text.partition(" ")[2].partition(" ")[2] if step.kind is before else text)
-            before = step.kind
-        return _listed(texts)
-
-    def missing(self, step: Step) -> list[str]:
-        """That there is no such version, if that is what a step comes from."""
-        package = step.clause.dependency if step.kind is Kind.RULED_OUT and step.clause else step.package
-        name = split(package)[0]
-        project = self.provider.project(name)
-        known = int(project.known)
-        if step.kind is Kind.RULED_OUT and step.clause is not None:
-            wanted = [step.clause.allowed]
-        else:
-            wanted = [one.bits for one in step.premises if one.kind is not Kind.UNAVAILABLE]
-        if not project.exists or not known:
-            return [f"{name} was not found" if not project.exists else f"{name} has no files"]
-        if step.kind in (Kind.RULED_OUT, Kind.NOTHING) and any(not bits & known for bits in wanted if bits >= 0):
-            return [f"there {_there_are(project.versions, name)}"]
-        return []
-
-
-def _there_are(versions: Versions, name: str) -> str:
-    if len(versions) == 1:
-        return f"is only {name}=={versions[0]}"
-    if len(versions) <= _SHORT:
-        return f"are only {', '.join(str(one) for one in list(versions)[:-1])} and {versions[-1]} of {name}"
-    return f"are only versions {versions[0]} to {versions[-1]} of {name}"
-
-
-def asked(dependency: Dependency) -> str:
-    """A requirement without its marker."""
-    if not isinstance(dependency.source, IndexSource):
-        return hide_credentials(dependency.text.partition(" ;")[0])
-    extras = f"[{','.join(sorted(dependency.extras))}]" if dependency.extras else ""
-    return f"{dependency.name}{extras}{dependency.specifier}"
+    return Explanation(text="\n".join(lines), hints=find_hints(core, end, provider), data=derivation(proof, words))
 
 
 class _Story:
@@ -209,7 +95,7 @@ class _Story:
             elif step.clause is not None:
                 needed[step.clause.package, step.package] = step
         out = [f"{_counted(package, bits)} cannot be used" for package, bits in gone.items()]
-        return _listed([*out, *map(self._conclusion, needed.values())])
+        return listed([*out, *map(self._conclusion, needed.values())])
 
     def _told(self) -> list[Step]:
         return [step for step in self._steps if step.kind not in _FACTS and step not in self._merged]
@@ -263,7 +149,7 @@ class _Story:
         opening = "And because" if previous in derived else "Because"
         if not parts:
             return f"So {self._conclusion(step)}."
-        return f"{opening} {_listed(parts)}, {self._conclusion(step)}.{self._likewise(step)}"
+        return f"{opening} {listed(parts)}, {self._conclusion(step)}.{self._likewise(step)}"
 
     def _likewise(self, step: Step) -> str:
         others = step.likewise & ~step.bits if step.kind is Kind.CASES else 0
@@ -306,12 +192,6 @@ def _counted(package: str, bits: int) -> str:
     return f"{count} other version{'s' if count > 1 else ''} of {package}"
 
 
-def _listed(parts: list[str]) -> str:
-    if len(parts) == 2 and " and " in parts[0]:
-        return ", and ".join(parts)
-    return " and ".join(parts) if len(parts) < _SHORT else ", ".join(parts[:-1]) + f" and {parts[-1]}"
-
-
 def _listing(core: Core, words: Words) -> list[str]:
     """The facts themselves, a line for all from one package to another."""
     lines = [words.fact(step) for step in (*core.roots, *core.constraints)]
@@ -326,36 +206,3 @@ def _listing(core: Core, words: Words) -> list[str]:
     if len(shown) < len(lines):
         found.append(f"- and {len(lines) - len(shown)} more")
     return [f"Because these exclude each other, {_NO_ANSWER}:", *found]
-
-
-_KINDS = {
-    IncompatibilityCause.ROOT: "root",
-    IncompatibilityCause.DEPENDENCY: "dependency",
-    IncompatibilityCause.NO_VERSIONS: "no-versions",
-    IncompatibilityCause.CONSTRAINT: "constraint",
-    IncompatibilityCause.DERIVED: "derived",
-}
-
-
-def _derivation(proof: Incompatibility[Any, Any], words: Words) -> list[dict[str, Any]]:
-    nodes = list(proof.walk())
-    numbers = {id(node): number for number, node in enumerate(nodes)}
-    return [_node(node, numbers, words) for node in nodes]
-
-
-def _term(term: Term[Any, Any], words: Words) -> dict[str, Any]:
-    text = words.range(term.package, bits_of(term))
-    return {"package": term.package, "range": text, "not": not term.is_positive()}
-
-
-def _node(node: Incompatibility[Any, Any], numbers: dict[int, int], words: Words) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "kind": _KINDS[node.cause],
-        "terms": [_term(term, words) for term in node.terms if isinstance(term.package, str)],
-        "causes": [numbers[id(cause)] for cause in (node.cause_left, node.cause_right) if cause is not None],
-    }
-    given: Iterable[Given] = [node.origin] if node.origin is not None else []
-    if node.cause is IncompatibilityCause.CONSTRAINT:
-        given = [one for one in words.provider.problem.constraints if one.dependency.name == node.terms[0].package]
-    stated = [{"requirement": asked(one.dependency), "origin": one.origin, "position": one.position} for one in given]
-    return {**found, "given": stated} if stated else found

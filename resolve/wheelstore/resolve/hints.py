@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from wheelstore.resolve.leaves import Core, Kind, Step
 from wheelstore.resolve.problem import Prereleases
 from wheelstore.resolve.provider import split
 from wheelstore.resolve.range_text import range_text
-from wheelstore.resolve.refutation import Core, Kind, Step, in_order
+from wheelstore.resolve.refutation import in_order
 from wheelstore.resolve.selection_errors import condense
 from wheelstore.resolve.usable import Why
 
