@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from wheelstore.cli.builders import IsolatedBuilder
     from wheelstore.materialize.interpreter import Interpreter
-    from wheelstore.resolve.dependencies import Dependency
+    from wheelstore.resolve.problem import Dependency
     from wheelstore.resolve.simple import IndexFile
     from wheelstore.store.layout import Store
 
@@ -178,6 +178,7 @@ class Locker:
     request: LockRequest
     rules: Rules
     sources: Sources
+    reader: MetadataSource
     catalog: Catalog
     builds: Builds
 

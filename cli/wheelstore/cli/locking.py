@@ -24,10 +24,11 @@ from wheelstore.resolve.earlier_pins import EarlierPins, earlier_pins
 from wheelstore.resolve.explanation import explain
 from wheelstore.resolve.inputs import Inputs, read_inputs
 from wheelstore.resolve.metadata_source import MetadataSource
-from wheelstore.resolve.problem import Answer, Problem, Rules
+from wheelstore.resolve.problem import Answer, Rules
 from wheelstore.resolve.projects import Catalog
 from wheelstore.resolve.requirements_lines import Variables
 from wheelstore.resolve.solving import NoAnswer
+from wheelstore.resolve.universal import CellError
 from wheelstore.store.index import open_index
 from wheelstore.store.layout import Store, open_store
 
@@ -51,6 +52,11 @@ def run_lock(request: LockRequest, *, started: float, environ: Mapping[str, str]
         made = lock.run()
     except NoAnswer as error:
         _explain(error, request)
+        return 1
+    except CellError as error:
+        if not isinstance(error.error, NoAnswer):
+            raise
+        _explain(error.error, request, where=f"for {error.cell}: ")
         return 1
     _tell(made, request, console, time.perf_counter() - started)
     return 0
@@ -141,7 +147,7 @@ class _Lock:
         if self.request.memo and (found := recollection.recall()) is not None:
             return Made.recalled(*found)
         self.console.detail(f"Looking in {', '.join(sources.indexes.sources) or 'no index'}")
-        locker = Locker(self.request, rules, sources, catalog, builds)
+        locker = Locker(self.request, rules, sources, reader, catalog, builds)
         answer, inputs = self._solve(locker, inputs, earlier)
         output = written(answer, self.request, inputs, rules=rules, where=sources.indexes.options)
         warnings = (*earlier.warnings, *_yanked(answer), *self._pythons(inputs))
@@ -154,20 +160,13 @@ class _Lock:
         request = self.request
         inputs = locker.complete(inputs)
         target = target_of(request, self.interpreter[0])
+        problem = locker.problem(inputs, target, preferred=earlier.preferred, constraints=earlier.constraints)
+        if not request.universal and not request.targets:
+            return locker.solve(problem), inputs
+        from wheelstore.cli.lock_targets import cells_of, solve_for_targets
 
-        def problem_for(target: object) -> Problem:
-            return locker.problem(
-                inputs,
-                target,  # type: ignore[arg-type]
-                preferred=earlier.preferred,
-                constraints=earlier.constraints,
-            )
-
-        if request.universal or request.targets:
-            from wheelstore.cli.lock_targets import solve_for_targets
-
-            return solve_for_targets(request, locker, problem_for, target, inputs), inputs
-        return locker.solve(problem_for(target)), inputs
+        minor = ".".join(target.python.split(".")[:2])
+        return solve_for_targets(locker, problem, cells_of(request, inputs, minor)), inputs
 
     def _pythons(self, inputs: Inputs) -> list[str]:
         """What to say of projects that do not want this Python."""
@@ -217,14 +216,14 @@ def _tell(made: Made, request: LockRequest, console: Console, seconds: float) ->
     console.say(locked_line(made.count, seconds))
 
 
-def _explain(error: NoAnswer, request: LockRequest) -> None:
+def _explain(error: NoAnswer, request: LockRequest, where: str = "") -> None:
     """Say why there is no lock: a sentence a line, and as JSON the derivation, too."""
     told = explain(error.proof, error.provider)
     if request.json:
-        write_json({"error": told.text, "hints": list(told.hints), "derivation": told.data})
+        write_json({"error": where + told.text, "hints": list(told.hints), "derivation": told.data})
         return
     first, *more = told.text.splitlines()
-    fail([first])
+    fail([where + first])
     for line in more:
         sys.stderr.write(f"{line}\n")
     fail([], told.hints)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from wheelstore.resolve.addresses import Origin
 from wheelstore.resolve.facts import Facts, KnownFile
 from wheelstore.resolve.fetch_errors import FetchFailed
 from wheelstore.resolve.find_links import as_url, hash_file, local_path, scan_directory, stamp_of
@@ -102,7 +103,7 @@ class Indexes:
         """The pages that had a say so far, by URL; directories are not among them."""
         return self._cache.consulted()
 
-    def unreachable(self) -> dict[str, FetchFailed]:
+    def unreachable(self) -> dict[Origin, FetchFailed]:
         """The origins that do not answer, of which remembered pages were believed; and why."""
         return self._cache.unreachable()
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from wheelstore.resolve.addresses import origin_of, redact
+from wheelstore.resolve.addresses import Origin, origin_of, redact
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.facts import CachedPage, Facts
 from wheelstore.resolve.fetch_errors import FetchFailed
@@ -94,7 +94,7 @@ class PageCache:
         self._source, self._facts, self._now = source, facts, now
         self._offline, self._refresh, self._stale_if_error = offline, refresh, stale_if_error
         self._consulted: dict[str, Consulted] = {}
-        self._unreachable: dict[str, FetchFailed] = {}
+        self._unreachable: dict[Origin, FetchFailed] = {}
         self._outcomes: dict[str, _Outcome] = {}
         self._lock = threading.Lock()
         self._unwritten: dict[str, CachedPage] = {}
@@ -153,7 +153,7 @@ class PageCache:
         with self._lock:
             return dict(self._consulted)
 
-    def unreachable(self) -> dict[str, FetchFailed]:
+    def unreachable(self) -> dict[Origin, FetchFailed]:
         """The origins whose pages were taken as they were last seen, because they do not answer; and why."""
         with self._lock:
             return dict(self._unreachable)
