@@ -150,3 +150,18 @@ def test_what_another_program_said_stands_between_error_and_hint() -> None:
     stream = io.StringIO()
     report(Failed("it failed"), stream)
     assert stream.getvalue() == "error: it failed\n  first\n  sec ond\nhint: try again\n"
+
+
+class Explained(ResolveError):
+    headline = "it cannot be"
+    lines = ("Because of this.", "And of that.")
+    hints = ("try this", "or that")
+    hint = "try this\nor that"
+
+
+def test_an_explanation_stands_below_its_headline_and_each_hint_has_a_line() -> None:
+    stream = io.StringIO()
+    report(Explained("Because of this.\nAnd of that."), stream)
+    assert stream.getvalue() == (
+        "error: it cannot be\n  Because of this.\n  And of that.\nhint: try this\nhint: or that\n"
+    )

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 def report(error: BaseException, stream: TextIO | None = None) -> None:
     """Write ``error: …`` for the error and each that it collects, then ``hint: …`` for each distinct hint.
 
-    Between them is what another program said, which an error has as its `lines`.
+    Between them is what another program said, which an error has as its `lines`; one whose text has several lines
+    has a `headline`, and one that has several hints `hints`.
     """
     errors: Sequence[BaseException] = getattr(error, "errors", ()) or (error,)
-    hints = {str(hint): None for one in (*errors, error) if (hint := getattr(one, "hint", None))}
+    hints = {str(hint): None for one in (*errors, error) for hint in _hints(one)}
     said = [line for one in errors for line in getattr(one, "lines", ())]
-    fail((str(one) or type(one).__name__ for one in errors), hints, stream, said=said)
+    texts = (getattr(one, "headline", "") or str(one) or type(one).__name__ for one in errors)
+    fail(texts, hints, stream, said=said)
+
+
+def _hints(error: BaseException) -> Sequence[str]:
+    hint = getattr(error, "hint", None)
+    return getattr(error, "hints", ()) or ((hint,) if hint else ())
 
 
 def fail(

@@ -27,7 +27,12 @@ _MOST_ROUNDS = 200_000
 
 
 class NoAnswer(ResolveError):
-    """Nothing satisfies the requirements. ``proof`` is the root of a derivation; ``provider`` has the facts in it."""
+    """Nothing satisfies the requirements. ``proof`` is the root of a derivation; ``provider`` has the facts in it.
+
+    The text has a sentence per line: ``lines``, to be shown below ``headline``.
+    """
+
+    headline = "nothing satisfies the requirements"
 
     def __init__(self, proof: Incompatibility[Any, Any], provider: Provider) -> None:
         super().__init__()
@@ -39,6 +44,11 @@ class NoAnswer(ResolveError):
         from wheelstore.resolve.explanation import explain
 
         return explain(self.proof, self.provider)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The sentences, one after the other."""
+        return tuple(self.explanation.text.splitlines())
 
     @property
     def hints(self) -> tuple[str, ...]:
