@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wheelstore.materialize.interpreter import Interpreter
 
-_FORMAT = "1"  # of what a key covers and of how an answer is packed
+_FORMAT = "2"  # of what a key covers and of how an answer is packed
 _ABSENT, _LISTING = "-", "listing:"
 
 _VALUES = frozenset(
@@ -50,7 +50,13 @@ _UNUSUAL = frozenset({"--refresh", "--no-memo", "-v", "--verbose", "--json", "-n
 _SILENT = frozenset(  # what has no say in the answer, and is not written into it
     {"-q", "--quiet", "-qq", "-v", "--verbose", "--no-progress", "--json", "--refresh", "--no-memo", "-n", "--dry-run"}
 )
-_UNWRITTEN = frozenset({"-U", "--upgrade", "-P", "--upgrade-package", "--store", "--offline"})
+_UNWRITTEN = frozenset(
+    {
+        *("-U", "--upgrade", "-P", "--upgrade-package", "--store", "--offline", "--refresh", "--no-memo"),
+        # Where packages come from is in a lock only on request, --emit-index-url and --emit-find-links: it may be private.
+        *("-i", "--index-url", "--extra-index-url", "--index", "-f", "--find-links"),
+    }
+)
 _TWICE = ({"-o", "--output-file"}, {"-p", "--python"})
 _QUIET = {"-q": 1, "--quiet": 1, "-qq": 2}
 _SETTINGS = ("PIP_", "STORE_")

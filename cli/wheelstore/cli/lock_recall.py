@@ -118,13 +118,19 @@ class Recollection:
         indexes = self.sources.indexes
         if self.asked is None or indexes.offline or indexes.unreachable():
             return
-        pages = indexes.consulted()
-        is_local = any(url.startswith("file:") for url in pages)
-        if is_local or not all(isinstance(one.source, IndexSource) for one in answer.chosen):
+        if not all(isinstance(one.source, IndexSource) for one in answer.chosen):
             return
-        kept = LockAnswer(pack_files(self.files), said, output)
+        consulted = indexes.consulted()
+        pages = {url: (page.project, page.body) for url, page in consulted.items() if not url.startswith("file:")}
+        local = (local_path(url) for url in consulted if url.startswith("file:"))
+        kept = LockAnswer(pack_files((*self.files, *map(_page_at, filter(None, local)))), said, output)
         keys = {with_earlier(self.asked, self.earlier)}
         if self.request.output is not None and not self.request.upgrade:
             keys.add(with_earlier(self.asked, output))
         for key in keys:
             indexes.facts.remember_answer(key, kept, pages, used=time.time())
+
+
+def _page_at(path: str) -> str:
+    """The file that is read for the page at a path."""
+    return path if path.endswith((".html", ".htm")) else os.path.join(path, "index.html")

@@ -93,7 +93,7 @@ def tell_answer(words: Words, said: str, output: bytes, started: float) -> None:
 
     from wheelstore.cli.console import Console
 
-    count, *warnings = said.splitlines()
+    packages, *warnings = said.split("\n")
     console = Console(quiet=words.quiet)
     for warning in warnings:
         console.warn(warning)
@@ -102,7 +102,7 @@ def tell_answer(words: Words, said: str, output: bytes, started: float) -> None:
         sys.stdout.flush()
     else:
         write_output(words.output, output)
-    console.say(locked_line(int(count), time.perf_counter() - started))
+    console.say(locked_line(len(packages.split()), time.perf_counter() - started))
 
 
 def locked_line(count: int, seconds: float) -> str:

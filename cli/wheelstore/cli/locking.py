@@ -64,23 +64,22 @@ def run_lock(request: LockRequest, *, started: float, environ: Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A lock: how many packages it has, what deserves a warning, and its bytes; and the answer, if it is a new one."""
+    """A lock: its bytes, what it has (``name==version``), and what deserves a warning."""
 
-    count: int
-    warnings: tuple[str, ...]
     output: bytes
-    answer: Answer | None = None
+    packages: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @property
     def said(self) -> str:
         """What is remembered beside the bytes."""
-        return "\n".join((str(self.count), *self.warnings))
+        return "\n".join((" ".join(self.packages), *self.warnings))
 
     @classmethod
     def recalled(cls, said: str, output: bytes) -> Made:
         """The same out of what was remembered."""
-        count, *warnings = said.splitlines()
-        return cls(int(count), tuple(warnings), output)
+        packages, *warnings = said.split("\n")
+        return cls(output, tuple(packages.split()), tuple(warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ class _Lock:
         answer, inputs = self._solve(locker, inputs, earlier)
         output = written(answer, self.request, inputs, rules=rules, where=sources.indexes.options)
         warnings = (*earlier.warnings, *_yanked(answer), *self._pythons(inputs))
-        made = Made(len(answer.chosen), warnings, output, answer)
+        made = Made(output, tuple(f"{one.name}=={one.version}" for one in answer.chosen), warnings)
         sources.indexes.flush()
         recollection.remember(made.said, output, answer)
         return made
@@ -198,12 +197,12 @@ def _tell(made: Made, request: LockRequest, console: Console, seconds: float) ->
     if not request.dry_run and request.output is not None:
         write_output(request.output, made.output)
     if request.json:
-        chosen = made.answer.chosen if made.answer is not None else ()
+        pairs = (one.partition("==")[::2] for one in made.packages)
         write_json(
             {
                 "output": request.output,
-                "packages": made.count,
-                "locked": [{"name": one.name, "version": str(one.version)} for one in chosen],
+                "packages": len(made.packages),
+                "locked": [{"name": name, "version": version} for name, version in pairs],
                 "lock": made.output.decode(),
                 "warnings": list(made.warnings),
                 "seconds": round(seconds, 3),
@@ -213,7 +212,7 @@ def _tell(made: Made, request: LockRequest, console: Console, seconds: float) ->
     if request.dry_run or request.output is None:
         sys.stdout.write(made.output.decode())
         sys.stdout.flush()
-    console.say(locked_line(made.count, seconds))
+    console.say(locked_line(len(made.packages), seconds))
 
 
 def _explain(error: NoAnswer, request: LockRequest, where: str = "") -> None:
