@@ -34,17 +34,16 @@ def find_hints(core: Core, end: Step | None, provider: Provider) -> tuple[str, .
 
 
 def _wanted(core: Core, end: Step | None) -> dict[str, int]:
-    """The projects in the order in which a refutation comes to them, with the versions that somebody asks for there."""
-    found: dict[str, int] = {}
-    if end is None:
-        return {name: known for name, known in core.known.items() if known}
-    for step in in_order(end):
-        clauses = [*step.case, *([step.clause] if step.clause is not None else [])]
-        for package, bits in [(step.package, step.bits), *((one.dependency, one.allowed) for one in clauses)]:
-            name = split(package)[0]
-            if step.kind in (Kind.UNAVAILABLE, Kind.ROOT, Kind.NEEDED, Kind.RULED_OUT, Kind.CASES, Kind.NOTHING):
-                asked = bits if step.kind in (Kind.UNAVAILABLE, Kind.ROOT) or package != step.package else 0
-                found[name] = found.get(name, 0) | (asked & core.known[name])
+    """The projects of which something is missing, each with the versions that would do if they could be taken."""
+    found: dict[str, int] = {name: 0 for name, known in core.known.items() if not known}
+    for step in in_order(end) if end is not None else core.unavailable:
+        name = split(step.package)[0]
+        if step.kind is Kind.UNAVAILABLE:
+            found[name] = found.get(name, 0) | step.bits
+        elif step.kind is Kind.NOTHING:
+            found.setdefault(name, 0)
+        elif step.kind is Kind.RULED_OUT and step.clause is not None:
+            found.setdefault(split(step.clause.dependency)[0], 0)
     return found
 
 

@@ -15,6 +15,9 @@ def unavailable(provider: Provider, name: str) -> dict[str, int]:
     project = provider.project(name)
     found: dict[str, int] = {}
     left_out = int(project.known) & ~int(provider.allowed(name))
+    for number in range(left_out.bit_length()):
+        if provider.was_asked(name, number):  # an earlier lock may keep a pre-release
+            left_out &= ~(1 << number)
     if left_out:
         found[PRERELEASE] = left_out
     for number, refusal in sorted(project.refused.items()):
