@@ -77,7 +77,9 @@ class Http1:
         self._trust, self._timeout = trust, timeout
         self._idle: dict[_Route, list[http.client.HTTPConnection]] = {}
         self._busy: set[http.client.HTTPConnection] = set()
+        self._closed = False
         self._lock = threading.Lock()
+        self._closed = False
 
     def open(self, url: str, headers: Mapping[str, str], proxy: Proxy | None) -> Http1Response:
         """Send a GET and wait for the head of the answer. The URL has no login in it.
@@ -116,8 +118,11 @@ class Http1:
 
     def close(self) -> None:
         """Cut what is in use and close what is idle."""
+        with self._lock:
+            self._closed = True  # what is in use now is not kept either
         self.interrupt()
         with self._lock:
+            self._closed = True
             idle = [connection for stack in self._idle.values() for connection in stack]
             self._idle.clear()
         for connection in idle:
@@ -127,6 +132,7 @@ class Http1:
         """Receive a connection that an answer is done with."""
         with self._lock:
             self._busy.discard(connection)
+            reusable = reusable and not self._closed
             if reusable:
                 self._idle.setdefault(route, []).append(connection)
         if not reusable:
