@@ -40,8 +40,8 @@ def test_a_dependency_and_a_requirement() -> None:
     world: World = {"a": {"1": ["b>=3"], "2": ["b>=3"]}, "b": plain("1", "2", "3")}
     assert told(world, "a", "b<2") == [
         (
-            "Because you require a (requirements.in:1) and b<2 (requirements.in:2), and all versions of a depend on b>=3, "
-            "your requirements cannot be satisfied."
+            "Because you require a (requirements.in:1) and b<2 (requirements.in:2), "
+            "and all versions of a depend on b>=3, your requirements cannot be satisfied."
         )
     ]
 
@@ -131,8 +131,8 @@ def test_what_cannot_be_taken_and_what_is_said_of_the_rest() -> None:
     world = {"a": {"1": ["b>1"], "2": ["b>1"], "3": Release(yanked="")}, "b": plain("1", "2")}
     assert told(world, "a", "b<2") == [
         (
-            "Because you require a (requirements.in:1) and b<2 (requirements.in:2), and all usable versions of a depend "
-            "on b>1, your requirements cannot be satisfied."
+            "Because you require a (requirements.in:1) and b<2 (requirements.in:2), "
+            "and all usable versions of a depend on b>1, your requirements cannot be satisfied."
         )
     ]
 
