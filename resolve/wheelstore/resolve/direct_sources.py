@@ -112,7 +112,7 @@ def find_direct(
     asked: dict[str, Source] = {}
     waiting = [one.dependency for one in given if applies(one.dependency, markers)]
     while waiting:
-        dependency = waiting.pop()
+        dependency = waiting.pop(0)
         if isinstance(dependency.source, IndexSource):
             continue
         before = asked.get(dependency.name)

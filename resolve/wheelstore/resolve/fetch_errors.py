@@ -27,6 +27,11 @@ class FetchFailed(ResolveError):
         self.hint, self.status, self.tries = hint, status, tries
         super().__init__(self.url, self.reason)
 
+    @property
+    def is_outage(self) -> bool:
+        """Whether what is at the URL is not known, as another time it may be had."""
+        return self.status not in (404, 410)
+
     def __str__(self) -> str:
         after = f" (after {self.tries} tries)" if self.tries > 1 else ""
         return f"{self.url}: {self.reason}{after}"

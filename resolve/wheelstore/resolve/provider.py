@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from nab_resolver.resolver import BaseProvider
 
+from wheelstore.resolve.candidates import admits_python
 from wheelstore.resolve.dependencies import applies, parse_dependency
 from wheelstore.resolve.direct_sources import DirectSources
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.pins import IndexSource
-from wheelstore.resolve.problem import Dependency, Metadata, Preference, Problem
+from wheelstore.resolve.problem import Dependency, Metadata, Preference, Prereleases, Problem
 from wheelstore.resolve.projects import Catalog, Project, admitted
 from wheelstore.resolve.ranges import FULL, Range
 from wheelstore.resolve.requirement import BadRequirement
@@ -164,18 +165,25 @@ class Provider(BaseProvider[str, int]):
         left = int(among) & int(self._allowed[name])
         preferred = self.problem.preferred.get(name)
         if preferred is not None:
+            kept = int(among) if self._keeps_prereleases() else left
             for number in project.versions.exactly(preferred).numbers():
-                if left >> number & 1 and self._can_be_taken(project, number):
+                if kept >> number & 1 and self._can_be_taken(project, number):
                     return number
         lowest = self._rules.preference is Preference.LOWEST or (
             self._rules.preference is Preference.LOWEST_DIRECT and name in self._direct_names
         )
-        while left:
-            number = (left & -left).bit_length() - 1 if lowest else left.bit_length() - 1
-            if self._can_be_taken(project, number):
-                return number
-            left &= ~(1 << number)
+        for group in project.groups:
+            part = left & group
+            while part:
+                number = (part & -part).bit_length() - 1 if lowest else part.bit_length() - 1
+                if self._can_be_taken(project, number):
+                    return number
+                part &= ~(1 << number)
         return None
+
+    def _keeps_prereleases(self) -> bool:
+        """Whether a pre-release of an earlier lock stays; as in uv, where pre-releases are not ruled out as such."""
+        return self._rules.prereleases in (Prereleases.IF_NECESSARY, Prereleases.IF_NECESSARY_OR_EXPLICIT)
 
     def _can_be_taken(self, project: Project, number: int) -> bool:
         if number in project.refused:
@@ -194,6 +202,9 @@ class Provider(BaseProvider[str, int]):
             if getattr(error, "is_outage", False):
                 raise
             project.refuse(number, Refusal(Why.METADATA, str(error)))
+            return False
+        if not admits_python(metadata.requires_python, self.problem.target.python):  # where the page did not say so
+            project.refuse(number, Refusal(Why.PYTHON, metadata.requires_python or ""))
             return False
         stranger = next((one for one in dependencies if not self._is_known(one)), None)
         if stranger is not None:
