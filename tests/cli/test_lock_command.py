@@ -326,13 +326,15 @@ def test_what_cannot_be_is_explained(lock: Callable[..., Ran], work: Path) -> No
     (work / "requirements.in").write_text("top\nbase<1\n")
     ran = lock("-o", "lock.txt")
     assert ran.status == 1
-    assert ran.stderr.startswith("error: Because ")
+    headline, *lines = ran.stderr.splitlines()
+    assert headline == "error: nothing satisfies the requirements"
+    assert any("you require base<1" in line for line in lines)
     assert not (work / "lock.txt").exists()
     told = json.loads(lock("--json").stdout)
-    assert set(told) == {"error", "hints", "derivation"}
+    assert set(told) == {"error", "lines", "hints", "derivation"}
     assert told["derivation"]
     ran = lock("--target", "3.12-linux")
-    assert ran.stderr.startswith("error: for Python 3.12 on linux: Because ")
+    assert ran.errors == ["nothing satisfies the requirements for Python 3.12 on linux"]
 
 
 @pytest.mark.parametrize(
@@ -381,7 +383,8 @@ def test_a_broken_memory_is_no_trouble(
 
 
 def test_every_option_is_known_to_the_memory() -> None:
-    flags, values = set(), set()
+    flags: set[str] = set()
+    values: set[str] = set()
     for option in lock_command.params:
         if option.param_type_name == "option":
             names = {*option.opts, *option.secondary_opts}
@@ -393,8 +396,8 @@ def test_every_option_is_known_to_the_memory() -> None:
 def test_the_header_has_no_secrets_and_nothing_passing() -> None:
     arguments = [
         *("--store", "s", "lock", "a b.in", "-q", "-U", "-P", "x", "--no-memo", "-o", "out.txt"),
-        *("--index-url=https://user:secret@example.org/simple/", "--offline"),
+        *("--index-url=https://user:secret@example.org/simple/", "-f", "https://example.org/more", "--offline"),
     ]
     words = lock_memory.read_words(arguments)
     assert words is not None
-    assert lock_memory.header_of(words) == ("store lock 'a b.in' -o out.txt --index-url https://example.org/simple/")
+    assert lock_memory.header_of(words) == "store lock 'a b.in' -o out.txt"

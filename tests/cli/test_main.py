@@ -204,4 +204,4 @@ def test_both_names_are_the_same_command() -> None:
 
 
 def test_the_front_door_answers_for_what_is_common() -> None:
-    assert set(front._QUICK) == {"sync", "venv", "run"}
+    assert set(front._QUICK) == {"sync", "lock", "venv", "run"}

@@ -57,7 +57,10 @@ _LOOKS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--annotate/--no-annotate",), {"default": True, "help": "Say who asks for each."}),
     (("--annotation-style",), {"type": click.Choice(["split", "line"]), "default": "split", "help": "How."}),
     (("--header/--no-header",), {"default": True, "help": "Say at the top how the lock was made."}),
-    (("--custom-compile-command", "custom_command"), {"metavar": "TEXT", "envvar": "CUSTOM_COMPILE_COMMAND"}),
+    (
+        ("--custom-compile-command", "custom_command"),
+        {"metavar": "TEXT", "envvar": "CUSTOM_COMPILE_COMMAND", "help": "For the header."},
+    ),
     (("--emit-index-url/--no-emit-index-url",), {"default": False, "help": "Write the indexes."}),
     (("--emit-find-links/--no-emit-find-links",), {"default": False, "help": "Write the find-links locations."}),
     (("--emit-build-options/--no-emit-build-options",), {"default": False, "help": "Write --no-binary and the like."}),
@@ -69,6 +72,7 @@ _LOOKS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--generate-hashes/--no-hashes", "hashes"), {"default": True, "help": "Write the hashes of all files."}),
 )
 _ACCEPTED = ("--allow-unsafe", "--no-allow-unsafe", "--reuse-hashes", "--no-build-isolation", "--newline-lf")
+_PASSED_OVER: dict[str, Any] = {"hidden": True, "expose_value": False, "help": "Accepted, as pip-compile has it."}
 _LOOKS_NAMES = (
     *("format", "annotate", "annotation_style", "header", "custom_command", "emit_index_url", "emit_find_links"),
     *("emit_build_options", "emit_index_annotation", "omitted", "strip_extras", "strip_markers", "hashes"),
@@ -79,8 +83,8 @@ def _options(function: F) -> F:
     for names, settings in reversed((*_INPUT, *_CHOICE, *_LOOKS)):
         function = click.option(*names, **settings)(function)
     for name in _ACCEPTED:
-        function = click.option(name, is_flag=True, hidden=True, expose_value=False)(function)
-    return click.option("--resolver", type=click.Choice(["backtracking"]), hidden=True, expose_value=False)(function)
+        function = click.option(name, is_flag=True, **_PASSED_OVER)(function)
+    return click.option("--resolver", type=click.Choice(["backtracking"]), **_PASSED_OVER)(function)
 
 
 @click.command()

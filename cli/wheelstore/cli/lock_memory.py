@@ -53,7 +53,7 @@ _SILENT = frozenset(  # what has no say in the answer, and is not written into i
 _UNWRITTEN = frozenset(
     {
         *("-U", "--upgrade", "-P", "--upgrade-package", "--store", "--offline", "--refresh", "--no-memo"),
-        # Where packages come from is in a lock only on request, --emit-index-url and --emit-find-links: it may be private.
+        # Where packages come from may be private; --emit-index-url and --emit-find-links write it.
         *("-i", "--index-url", "--extra-index-url", "--index", "-f", "--find-links"),
     }
 )

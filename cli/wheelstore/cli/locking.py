@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wheelstore.cli.console import Console, fail, write_json
+from wheelstore.cli.console import Console, write_json
 from wheelstore.cli.interpreters import find, memory_of, using
 from wheelstore.cli.lock_memory import write_output
 from wheelstore.cli.lock_recall import Recollection
@@ -21,7 +21,6 @@ from wheelstore.cli.lock_writing import written
 from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.resolve.earlier_pins import EarlierPins, earlier_pins
-from wheelstore.resolve.explanation import explain
 from wheelstore.resolve.inputs import Inputs, read_inputs
 from wheelstore.resolve.metadata_source import MetadataSource
 from wheelstore.resolve.problem import Answer, Rules
@@ -50,13 +49,12 @@ def run_lock(request: LockRequest, *, started: float, environ: Mapping[str, str]
     lock = _Lock(request, store, interpreter, console, environ)
     try:
         made = lock.run()
-    except NoAnswer as error:
-        _explain(error, request)
-        return 1
-    except CellError as error:
-        if not isinstance(error.error, NoAnswer):
-            raise
-        _explain(error.error, request, where=f"for {error.cell}: ")
+    except (NoAnswer, CellError) as error:
+        told = _no_answer(error)
+        if told is None or not request.json:
+            raise told or error from None
+        data = told.explanation.data
+        write_json({"error": told.headline, "lines": told.lines, "hints": told.hints, "derivation": data})
         return 1
     _tell(made, request, console, time.perf_counter() - started)
     return 0
@@ -215,14 +213,11 @@ def _tell(made: Made, request: LockRequest, console: Console, seconds: float) ->
     console.say(locked_line(len(made.packages), seconds))
 
 
-def _explain(error: NoAnswer, request: LockRequest, where: str = "") -> None:
-    """Say why there is no lock: a sentence a line, and as JSON the derivation, too."""
-    told = explain(error.proof, error.provider)
-    if request.json:
-        write_json({"error": where + told.text, "hints": list(told.hints), "derivation": told.data})
-        return
-    first, *more = told.text.splitlines()
-    fail([where + first])
-    for line in more:
-        sys.stderr.write(f"{line}\n")
-    fail([], told.hints)
+def _no_answer(error: NoAnswer | CellError) -> NoAnswer | None:
+    """The explanation that an error is or has, whose headline says for which of several targets it is."""
+    if isinstance(error, NoAnswer):
+        return error
+    if not isinstance(error.error, NoAnswer):
+        return None
+    error.error.headline = f"{error.error.headline} for {error.cell}"
+    return error.error
