@@ -118,6 +118,11 @@ def test_one_environment_serves_all_that_need_the_same(
     assert resolver.asked == [["helper"]]
 
 
+def test_nothing_is_kept_of_an_sdist(tmp_path: Path, builder: IsolatedBuilder) -> None:
+    builder.metadata("demo", sdist(make_project(tmp_path / "demo")))
+    assert [path for path in (tmp_path / "store" / "tmp").glob("op-*/*") if not path.name.startswith("build-")] == []
+
+
 def test_people_are_told_what_is_built(tmp_path: Path, builder: IsolatedBuilder, said: list[str]) -> None:
     builder.metadata("demo", sdist(make_project(tmp_path / "demo")))
     assert said == ["Building the metadata of demo-1.0.tar.gz"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,11 +105,10 @@ class IsolatedBuilder:
             ResolveError: the sdist cannot be had, or not be built.
         """
         algorithms = dict(text.split(":", 1) for text in file.hashes)
-        place = self._place()
-        archive = place / "archive"
-        download(self._workshop.sources.transport, file.url, str(archive), hashes=algorithms, size=file.size)
-        told = self._of_archive(archive, file.filename, None, place / "source")
-        archive.unlink()
+        with self._place() as place:
+            archive = place / "archive"
+            download(self._workshop.sources.transport, file.url, str(archive), hashes=algorithms, size=file.size)
+            told = self._of_archive(archive, file.filename, None, place / "source")
         try:
             found = parse_metadata(told).name
         except BadMetadata as error:
@@ -142,13 +142,13 @@ class IsolatedBuilder:
         return Told(metadata, found)
 
     def _of_url(self, source: UrlSource) -> Told:
-        place, filename = self._place(), filename_of(source.url)
-        archive = place / "archive"
-        transport = self._workshop.sources.transport
-        loaded = download(transport, source.url, str(archive), hashes={}, accepted=source.hashes)
+        filename, transport = filename_of(source.url), self._workshop.sources.transport
+        with self._place() as place:
+            archive = place / "archive"
+            loaded = download(transport, source.url, str(archive), hashes={}, accepted=source.hashes)
+            metadata = self._of_archive(archive, filename, source.subdirectory, place / "source")
         hashes = (f"sha256:{loaded.sha256}",)
-        file = IndexFile(filename, without_credentials(source.url), hashes, loaded.size)
-        return Told(self._of_archive(archive, filename, source.subdirectory, place / "source"), source, (file,))
+        return Told(metadata, source, (IndexFile(filename, without_credentials(source.url), hashes, loaded.size),))
 
     def _of_file(self, source: PathSource) -> Told:
         try:
@@ -158,8 +158,9 @@ class IsolatedBuilder:
         except OSError as error:
             raise CannotBuild(str(source), error.strerror or str(error), hint="check the path") from None
         file = IndexFile(source.path.name, source.path.absolute().as_uri(), (f"sha256:{sha256}",), size)
-        place = self._place() / "source"
-        return Told(self._of_archive(source.path, source.path.name, source.subdirectory, place), source, (file,))
+        with self._place() as place:
+            metadata = self._of_archive(source.path, source.path.name, source.subdirectory, place / "source")
+        return Told(metadata, source, (file,))
 
     def _of_archive(self, archive: Path, filename: str, subdirectory: str | None, into: Path) -> bytes:
         """METADATA of an archive: of a wheel what it holds, of an sdist what it says or its backend does."""
@@ -188,13 +189,17 @@ class IsolatedBuilder:
         except ResolveError as error:
             raise CannotBuild(what, f"what it is built with cannot be had: {error}", hint=error.hint) from error
 
-    def _place(self) -> Path:
-        """A new directory."""
+    @contextmanager
+    def _place(self) -> Iterator[Path]:
+        """A new directory, for as long as it is needed: a search may look at many sdists."""
         with self._lock:
             number = next(self._numbers)
         place = self._directory / f"source-{number}"
         place.mkdir()
-        return place
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _advice(lines: Sequence[str]) -> str:
