@@ -165,3 +165,9 @@ def test_an_explanation_stands_below_its_headline_and_each_hint_has_a_line() -> 
     assert stream.getvalue() == (
         "error: it cannot be\n  Because of this.\n  And of that.\nhint: try this\nhint: or that\n"
     )
+
+
+def test_a_hint_can_show_where_something_is_wrong() -> None:
+    stream = io.StringIO()
+    fail(["bad"], ["look here\n    six=>1\n       ^^\nerror: forged"], stream)
+    assert stream.getvalue() == "error: bad\nhint: look here\n    six=>1\n       ^^ error: forged\n"

@@ -46,7 +46,10 @@ def fail(
     for line in said:
         stream.write(f"  {one_line(line)}\n")
     for hint in hints:
-        stream.write(f"{paint('hint', 'cyan', 'bold')}{paint(':', 'bold')} {one_line(hint)}\n")
+        first, *shown = hint.split("\n    ")  # what is wrong in a line, and a mark below it
+        stream.write(f"{paint('hint', 'cyan', 'bold')}{paint(':', 'bold')} {one_line(first)}\n")
+        for line in shown:
+            stream.write(f"    {one_line(line)}\n")
 
 
 def explain(error: Exception) -> bool:
