@@ -219,6 +219,18 @@ def test_metadata_is_recalled_by_hundreds(path: Path) -> None:
         assert facts.metadata([]) == {}
 
 
+def test_the_sidecars_that_were_believed_are_recalled(path: Path) -> None:
+    key, sidecar, other = b"\1" * 32, b"\2" * 32, b"\3" * 32
+    asked = [one.hex() for one in (key, other, b"\4" * 32)]
+    with Facts(path) as facts:
+        facts.remember_metadata({key: b"packed", other: b"packed"}, {key: sidecar})
+    with Facts(path) as facts:
+        assert facts.sidecars(asked) == {key.hex(): sidecar.hex()}
+        assert facts.metadata([key]) == {key: b"packed"}
+        facts.remember_metadata({key: b"found otherwise"})
+        assert facts.sidecars(asked) == {}
+
+
 def as_schema_1(path: Path) -> None:
     with Facts(path) as facts:
         facts.remember_page(URL, PAGE)

@@ -119,6 +119,25 @@ def test_a_sidecar_comes_first(server: IndexServer, make: Make) -> None:
     assert asked(server) == [(SIDECAR, 200)] * 2
 
 
+def test_what_a_sidecar_said_is_remembered_with_its_hash(server: IndexServer, make: Make, tmp_path: Path) -> None:
+    path = wheel(server)
+    source = make()
+    source.metadata(served(server, path, core_metadata=""), "demo")
+    source.flush()
+    with Facts(tmp_path / "resolve.sqlite3") as facts:
+        assert facts.sidecars([sha256_of(path)]) == {sha256_of(path): digest(sidecar_of(server))[7:]}
+
+
+def test_what_the_archive_said_is_remembered_without(server: IndexServer, make: Make, tmp_path: Path) -> None:
+    path = wheel(server)
+    source = make()
+    source.metadata(served(server, path), "demo")
+    source.flush()
+    with Facts(tmp_path / "resolve.sqlite3") as facts:
+        assert facts.sidecars([sha256_of(path)]) == {}
+        assert facts.metadata([bytes.fromhex(sha256_of(path))])
+
+
 def test_a_sidecar_that_is_not_what_the_index_says_is_an_error(server: IndexServer, make: Make) -> None:
     file = served(server, wheel(server), core_metadata="sha256:" + "0" * 64)
     with pytest.raises(HashMismatch, match=r"\.metadata: expected sha256:000"):

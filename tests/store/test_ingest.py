@@ -1,3 +1,4 @@
+import hashlib
 import os
 import zipfile
 import zlib
@@ -49,11 +50,11 @@ def with_method(method: int) -> Callable[[RawArchive], None]:
     return change
 
 
-def refused(stock: Stock, wheel: Path) -> BadWheel:
+def refused(stock: Stock, wheel: Path, *, metadata_sha256: str | None = None) -> BadWheel:
     """The refusal of `wheel`, which left the blobs alone."""
     before = stock.names()
     with pytest.raises(BadWheel) as caught:
-        stock.stage(wheel)
+        stock.stage(wheel, metadata_sha256=metadata_sha256)
     assert stock.names() == before
     assert caught.value.wheel == wheel.name
     return caught.value
@@ -62,6 +63,17 @@ def refused(stock: Stock, wheel: Path) -> BadWheel:
 @pytest.mark.parametrize("case", BAD_WHEELS.values(), ids=BAD_WHEELS)
 def test_a_bad_wheel_is_refused_and_nothing_published(bare: Stock, tmp_path: Path, case: BadCase) -> None:
     assert refused(bare, make_bad_wheel(tmp_path, case)).rule is case.rule
+
+
+def test_metadata_is_held_to_what_was_served_in_its_place(bare: Stock, tmp_path: Path) -> None:
+    metadata = b"Name: demo\nVersion: 1.0\nRequires-Dist: one\n"
+    wheel = make_wheel(tmp_path, metadata=metadata)
+    for served in (metadata + b"Requires-Dist: two\n", metadata.replace(b"\n", b"\r\n")):
+        bad = refused(bare, wheel, metadata_sha256=hashlib.sha256(served).hexdigest())
+        assert (bad.rule, bad.entry) == (Rule.METADATA_SERVED, "demo-1.0.dist-info/METADATA")
+        assert "lock another version" in bad.hint
+    for sha256 in (hashlib.sha256(metadata).hexdigest(), None):
+        assert bare.stage(wheel, metadata_sha256=sha256)[2].name == "demo"
 
 
 SIZES = pytest.mark.parametrize("body", [BODY * 9, LARGE_BODY], ids=["small", "streamed"])

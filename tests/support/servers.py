@@ -139,6 +139,10 @@ class IndexServer(LoopbackServer):
         """Let the pages claim another hash for the file; None: let them not mention any."""
         self.pages.claimed_sha256[filename] = sha256
 
+    def lie_beside(self, filename: str, sidecar: bytes) -> None:
+        """Serve other metadata than the file's own beside it, under its right hash (PEP 658)."""
+        self.pages.sidecars[filename] = sidecar
+
     def yank(self, filename: str, reason: str = "") -> None:
         """Mark the file as yanked (PEP 592)."""
         self.pages.yanked[filename] = reason
@@ -176,8 +180,9 @@ class IndexServer(LoopbackServer):
         cache = {"Cache-Control": "max-age=365000000, immutable, public"}
         if filename.endswith(".metadata"):
             for file in simple_pages.list_files(self.directory):
-                if file.filename + ".metadata" == filename and file.metadata is not None:
-                    return Answer(body=file.metadata, headers=cache)
+                if file.filename + ".metadata" == filename:
+                    sidecar = simple_pages.sidecar_of(file, self.pages)
+                    return _NOT_FOUND if sidecar is None else Answer(body=sidecar, headers=cache)
         path = self.directory / filename
         if "/" in filename or not path.is_file():
             return _NOT_FOUND

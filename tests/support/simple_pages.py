@@ -41,6 +41,7 @@ class PageOptions:
     yanked: dict[str, str] = field(default_factory=dict)
     upload_times: dict[str, str] = field(default_factory=dict)
     core_metadata: bool = True
+    sidecars: dict[str, bytes] = field(default_factory=dict)
     sizes: bool = True
     files_url: str = "../../files/"
 
@@ -104,6 +105,11 @@ def _metadata(path: Path) -> bytes | None:
     return None
 
 
+def sidecar_of(file: IndexedFile, options: PageOptions) -> bytes | None:
+    """What is served beside a file (PEP 658): its metadata, or a test's lie."""
+    return options.sidecars.get(file.filename, file.metadata)
+
+
 def project_json(project: str, files: list[IndexedFile], options: PageOptions) -> bytes:
     """Write a project's page as PEP 691 JSON."""
     page = {
@@ -128,8 +134,8 @@ def _file_json(file: IndexedFile, options: PageOptions) -> Mapping[str, object]:
         entry["size"] = file.size
     if file.filename in options.upload_times:
         entry["upload-time"] = options.upload_times[file.filename]
-    if options.core_metadata and file.metadata is not None:
-        entry["core-metadata"] = {"sha256": hashlib.sha256(file.metadata).hexdigest()}
+    if options.core_metadata and (sidecar := sidecar_of(file, options)) is not None:
+        entry["core-metadata"] = {"sha256": hashlib.sha256(sidecar).hexdigest()}
     return entry
 
 
@@ -151,8 +157,8 @@ def _file_html(file: IndexedFile, options: PageOptions) -> str:
         attributes["data-requires-python"] = file.requires_python
     if file.filename in options.yanked:
         attributes["data-yanked"] = options.yanked[file.filename]
-    if options.core_metadata and file.metadata is not None:
-        attributes["data-core-metadata"] = f"sha256={hashlib.sha256(file.metadata).hexdigest()}"
+    if options.core_metadata and (sidecar := sidecar_of(file, options)) is not None:
+        attributes["data-core-metadata"] = f"sha256={hashlib.sha256(sidecar).hexdigest()}"
     text = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
     return f"<a {text}>{file.filename}</a><br/>"
 

@@ -54,10 +54,12 @@ class Stock:
         """Where a blob is."""
         return Path(self.store.blobs, blob_name(key))
 
-    def stage(self, wheel: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[str, WheelFile, WheelRow]:
+    def stage(
+        self, wheel: Path, *, limits: Limits = DEFAULT_LIMITS, metadata_sha256: str | None = None
+    ) -> tuple[str, WheelFile, WheelRow]:
         """Unpack a wheel as an operation of its own; the operation's directory and what `publish` needs."""
         operation = f"{self.store.tmp}/op-{os.urandom(4).hex()}"
-        file = WheelFile(path=str(wheel), filename=wheel.name, sha256=sha256_of(wheel))
+        file = WheelFile(path=str(wheel), filename=wheel.name, sha256=sha256_of(wheel), metadata_sha256=metadata_sha256)
         return operation, file, stage(self.store.blobs, operation, file, limits)
 
     def add(self, wheel: Path) -> WheelRow:

@@ -215,6 +215,7 @@ class _Operation:
         """Download and unpack, the second overlapping with the first; large wheels first."""
         ordered = sorted(missing, key=lambda at: -(missing[at].size or 0))
         jobs = [self._job(at, missing[at]) for at in ordered]
+        sidecars = self.means.sources.facts.sidecars([one.sha256 for one in missing.values() if one.sha256])
         futures: dict[int, tuple[WheelFile, Future[WheelRow]]] = {}
         with Downloads(self.means.sources.transport, jobs, progress=self.progress.advance) as downloads:
             for at, downloaded in downloads:
@@ -224,6 +225,7 @@ class _Operation:
                     filename=one.filename,
                     sha256=downloaded.sha256,
                     origin=without_credentials(one.url) if one.url else None,
+                    metadata_sha256=sidecars.get(downloaded.sha256),
                 )
                 future = self.workers.submit(stage, self.means.store.blobs, self.directory, wheel, DEFAULT_LIMITS)
                 future.add_done_callback(lambda _: self.progress.unpacked())

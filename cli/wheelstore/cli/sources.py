@@ -53,6 +53,7 @@ class Sources:
 
     indexes: Indexes
     transport: Transport
+    facts: Facts
     stored: Indexes | None = None
 
 
@@ -122,4 +123,4 @@ def open_sources(
             )
 
         stored = None if store.writable or network.offline else indexes(offline=True)
-        yield Sources(indexes(offline=network.offline), transport, stored)
+        yield Sources(indexes(offline=network.offline), transport, remembered, stored)

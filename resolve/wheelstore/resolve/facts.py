@@ -13,13 +13,14 @@ import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self
 
 from wheelstore.resolve.facts_schema import SCHEMA, STEPS, TABLES
 from wheelstore.resolve.simple import IndexFile
 
 _METADATA_BY_KEY = "SELECT key, packed FROM metadata WHERE key IN (?)"
+_SIDECARS_BY_KEY = "SELECT key, sidecar FROM metadata WHERE key IN (?) AND sidecar IS NOT NULL"
 _FILES_BY_HASH = "SELECT sha256, filename, url, size, requires_python, yanked, source FROM files WHERE sha256 IN (?)"
 _MOST_PARAMETERS = 500
 _PAGES = 1000  # of the database, given back to the disk in one transaction
@@ -130,17 +131,23 @@ class Facts:
 
     def metadata(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
         """Recall what was remembered by `remember_metadata`; unknown keys are left out."""
-        every = list(keys)
-        found: dict[bytes, bytes] = {}
-        for start in range(0, len(every), _MOST_PARAMETERS):
-            some = every[start : start + _MOST_PARAMETERS]
-            found.update(self._read(_METADATA_BY_KEY.replace("?", ",".join("?" * len(some))), some))
-        return found
+        return self._by_keys(_METADATA_BY_KEY, list(keys))
 
-    def remember_metadata(self, rows: Mapping[bytes, bytes]) -> None:
-        """Keep packed metadata by a digest that names its distribution, in one transaction."""
+    def remember_metadata(
+        self, rows: Mapping[bytes, bytes], sidecars: Mapping[bytes, bytes] = MappingProxyType({})
+    ) -> None:
+        """Keep packed metadata by a digest that names its distribution, in one transaction.
+
+        `sidecars` has the sha256 of the sidecar (PEP 658) for those that were read from one.
+        """
         if rows:
-            self._write("INSERT OR REPLACE INTO metadata VALUES (?, ?)", list(rows.items()))
+            packed = [(key, value, sidecars.get(key)) for key, value in rows.items()]
+            self._write("INSERT OR REPLACE INTO metadata (key, packed, sidecar) VALUES (?, ?, ?)", packed)
+
+    def sidecars(self, sha256s: Collection[str]) -> dict[str, str]:
+        """The hex sha256 of the sidecar that was believed, by that of the file; others are left out."""
+        found = self._by_keys(_SIDECARS_BY_KEY, [bytes.fromhex(sha256) for sha256 in sha256s])
+        return {key.hex(): sidecar.hex() for key, sidecar in found.items()}
 
     def answer(self, key: bytes) -> tuple[LockAnswer, dict[str, tuple[str, bytes]]] | None:
         """Recall a lock, and the pages that it comes from: by URL, whose page it was and the sha256 of its bytes."""
@@ -190,6 +197,14 @@ class Facts:
             free = rows[0][0]
             self._read(f"PRAGMA incremental_vacuum({_PAGES})", ())
         return count
+
+    def _by_keys(self, sql: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The pairs that a query with one list of parameters finds."""
+        found: dict[bytes, bytes] = {}
+        for start in range(0, len(keys), _MOST_PARAMETERS):
+            some = keys[start : start + _MOST_PARAMETERS]
+            found.update(self._read(sql.replace("?", ",".join("?" * len(some))), some))
+        return found
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         with self._lock, suppress(sqlite3.DatabaseError):  # damaged since it was opened: nothing is known

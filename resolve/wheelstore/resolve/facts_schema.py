@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-SCHEMA = 3
+SCHEMA = 4
 
 STEPS: Sequence[Sequence[str]] = (
     (
@@ -24,6 +24,7 @@ STEPS: Sequence[Sequence[str]] = (
         key BLOB NOT NULL, url TEXT NOT NULL, project TEXT NOT NULL, body BLOB NOT NULL,
         PRIMARY KEY (key, url)) WITHOUT ROWID""",
     ),
+    ("ALTER TABLE metadata ADD COLUMN sidecar BLOB",),  # NULL: not from a sidecar, or not known to be
 )
 """What leads from each version of the schema to the next."""
 

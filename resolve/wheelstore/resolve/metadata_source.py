@@ -10,7 +10,7 @@ import hashlib
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wheelstore.resolve.addresses import redact
 from wheelstore.resolve.errors import ResolveError
@@ -64,6 +64,14 @@ class BuildNeeded(ResolveError):
         return f"{self.url}: what it requires is known only after a build"
 
 
+class _Found(NamedTuple):
+    """What a look brought; `sidecar` is the sha256 of the file beside a wheel, if that was believed."""
+
+    metadata: Metadata
+    sidecar: bytes | None = None
+    is_costly: bool = True  # to find, and so worth remembering
+
+
 class MetadataSource:
     """Finds each file's metadata once in its life; thread-safe. What was learned is written by `flush`."""
 
@@ -84,6 +92,7 @@ class MetadataSource:
         self._lock = threading.Lock()
         self._recalled: dict[bytes, Metadata | None] = {}
         self._unwritten: dict[bytes, bytes] = {}
+        self._sidecars: dict[bytes, bytes] = {}
 
     def metadata(self, file: IndexFile, name: str) -> Metadata:
         """What a wheel or sdist of the project `name` (normalized) says of itself.
@@ -114,7 +123,8 @@ class MetadataSource:
         """Write what was learned and is not written yet: rows together, as a commit each takes 1 ms."""
         with self._lock:
             rows, self._unwritten = self._unwritten, {}
-        self._facts.remember_metadata(rows)
+            sidecars, self._sidecars = self._sidecars, {}
+        self._facts.remember_metadata(rows, sidecars)
 
     def _recall(self, keys: Iterable[bytes]) -> None:
         recalled: dict[bytes, Metadata | None] = dict.fromkeys(keys)
@@ -133,40 +143,42 @@ class MetadataSource:
         if metadata is not None:
             return metadata
         try:
-            metadata, is_costly = self._look(file, name)
+            found = self._look(file, name)
         except BadMetadata as error:
             raise error if error.where else BadMetadata(error.reason, where=file.url) from None
-        check_identity(metadata, filename=file.filename, name=name, where=file.url)
-        if is_costly:
-            self._remember(key, metadata)
-        return metadata
+        check_identity(found.metadata, filename=file.filename, name=name, where=file.url)
+        if found.is_costly:
+            self._remember(key, found)
+        return found.metadata
 
-    def _remember(self, key: bytes, metadata: Metadata) -> None:
+    def _remember(self, key: bytes, found: _Found) -> None:
         with self._lock:
-            self._unwritten[key] = pack_metadata(metadata)
+            self._unwritten[key] = pack_metadata(found.metadata)
+            if found.sidecar is not None:
+                self._sidecars[key] = found.sidecar
             is_many = len(self._unwritten) >= _ROWS_AT_ONCE
         if is_many:
             self.flush()
 
-    def _look(self, file: IndexFile, name: str) -> tuple[Metadata, bool]:
-        """Find the metadata, and whether it is worth remembering: a wheel on this machine is not."""
+    def _look(self, file: IndexFile, name: str) -> _Found:
+        """Find the metadata. To remember that of a wheel on this machine is not worth it."""
         is_wheel = file.filename.endswith(".whl")
         if file.url[:5].lower() == "file:":
-            return self._look_here(file, name, path_of(file.url)), not is_wheel
+            return _Found(self._look_here(file, name, path_of(file.url)), is_costly=not is_wheel)
         if self._offline:
             raise UnknownOffline(file.url)
-        metadata = self._sidecar(file)
-        if metadata is not None:
-            return metadata, True
+        beside = self._sidecar(file)
+        if beside is not None:
+            return beside
         if is_wheel:
             try:
                 data = self._archives.metadata(file.url, size=file.size)
             except TooLarge as error:
                 raise BadMetadata(str(error)) from None
             if data is not None:
-                return parse_metadata(data), True
-        found = self._look_into_download(file)
-        return found if found is not None else self._built(file, name), True
+                return _Found(parse_metadata(data))
+        inside = self._look_into_download(file)
+        return _Found(inside if inside is not None else self._built(file, name))
 
     def _look_here(self, file: IndexFile, name: str, path: str) -> Metadata:
         try:
@@ -184,7 +196,7 @@ class MetadataSource:
             raise BuildNeeded(file.url)
         return parse_metadata(self._builder.metadata(name, file))
 
-    def _sidecar(self, file: IndexFile) -> Metadata | None:
+    def _sidecar(self, file: IndexFile) -> _Found | None:
         """What the file beside it says, if the index announces one and it is there.
 
         One that was announced with its hash has to be right; of others only the sensible are taken.
@@ -201,12 +213,15 @@ class MetadataSource:
         if reply.status != 200:
             return None
         expected = file.core_metadata.lower()
-        actual = f"sha256:{hashlib.sha256(reply.body).hexdigest()}"
+        digest = hashlib.sha256(reply.body)
+        actual = f"sha256:{digest.hexdigest()}"
         if expected and actual != expected:
             raise HashMismatch(url, expected=[expected], actual=actual)
-        read = parse_metadata if file.filename.endswith(".whl") else static_sdist_metadata
         try:
-            return read(reply.body)
+            if file.filename.endswith(".whl"):
+                return _Found(parse_metadata(reply.body), digest.digest())
+            static = static_sdist_metadata(reply.body)
+            return _Found(static) if static is not None else None
         except BadMetadata:
             if expected:
                 raise

@@ -41,12 +41,16 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | ge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelFile:
-    """A wheel on disk that may be ingested: its bytes have the sha256 (hex) given here."""
+    """A wheel on disk that may be ingested: its bytes have the sha256 (hex) given here.
+
+    `metadata_sha256` (hex) is what METADATA must have, if someone has believed what was served in its place (PEP 658).
+    """
 
     path: str
     filename: str
     sha256: str
     origin: str | None = None
+    metadata_sha256: str | None = None
 
 
 def staging_directory(operation: str, wheel: WheelFile) -> str:
@@ -68,7 +72,7 @@ def stage(
     with open(wheel.path, "rb", buffering=0) as file:
         with naming(wheel.filename):
             entries = read_archive(file, limits=limits)
-            contents = check_wheel(wheel.filename, entries, lambda entry: _read(file, entry))
+            contents = check_wheel(wheel.filename, entries, lambda entry: _read(file, entry), wheel.metadata_sha256)
             lacks = _lacks(blobs) if only is None else lambda key, _: key in only
             files = _unpack(file, entries, contents, lacks, staging)
         size = os.fstat(file.fileno()).st_size

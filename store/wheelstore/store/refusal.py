@@ -77,6 +77,7 @@ class Rule(enum.Enum):
     METADATA = "the metadata cannot be read"
     METADATA_NAME = "the metadata names another project"
     METADATA_VERSION = "the metadata has another version"
+    METADATA_SERVED = "METADATA differs from the metadata that the index served beside the wheel"
     WHEEL_VERSION = "the wheel format is not version 1"
     WHEEL_METADATA = "the WHEEL file cannot be read"
     RECORD = "RECORD cannot be read"
@@ -106,6 +107,8 @@ class BadWheel(StoreError):
     def __init__(self, entry: str | None, rule: Rule, detail: str | None = None, wheel: str | None = None) -> None:
         super().__init__(entry, rule, detail, wheel)
         self.entry, self.rule, self.detail, self.wheel = entry, rule, detail, wheel
+        if rule is Rule.METADATA_SERVED:
+            self.hint = "nothing of this wheel was installed; its index is wrong about it, so lock another version"
 
     def __str__(self) -> str:
         parts = [self.wheel] if self.wheel else []

@@ -6,6 +6,7 @@ Hot: 12,000 entries take 40 ms, most of it RECORD.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,10 +80,13 @@ def parse_wheel_name(filename: str) -> WheelName:
     )
 
 
-def check_wheel(filename: str, entries: Sequence[Entry], read: Callable[[Entry], bytes]) -> WheelContents:
+def check_wheel(
+    filename: str, entries: Sequence[Entry], read: Callable[[Entry], bytes], metadata_sha256: str | None = None
+) -> WheelContents:
     """Check everything about a wheel but the hashes in RECORD, for which see `check_recorded`.
 
-    `read` gives the content of one small file, checked against its size and CRC.
+    `read` gives the content of one small file, checked against its size and CRC; METADATA has the hex
+    `metadata_sha256`, if there is one.
 
     Raises:
         BadWheel: naming the entry and the rule.
@@ -93,7 +97,7 @@ def check_wheel(filename: str, entries: Sequence[Entry], read: Callable[[Entry],
         data_dir = f"{dist_info.removesuffix('.dist-info')}.data"
         _check_data(entries, data_dir)
         metadata = _Metadata(dist_info, entries, read)
-        requires_python = _check_metadata(metadata, wheel_name)
+        requires_python = _check_metadata(metadata, wheel_name, metadata_sha256)
         root_is_purelib = _check_wheel_file(metadata)
         record = parse_record(metadata.read("RECORD"), f"{dist_info}/RECORD")
         check_listed(record, entries, f"{dist_info}/RECORD")
@@ -203,9 +207,13 @@ def _check_data_target(name: str, path: str) -> None:
         check_script_name(name, script)
 
 
-def _check_metadata(metadata: _Metadata, wheel_name: WheelName) -> str | None:
-    """Compare METADATA with the file name; its Requires-Python."""
-    headers = scan_headers(metadata.read("METADATA"), frozenset(("name", "version", "requires-python")))
+def _check_metadata(metadata: _Metadata, wheel_name: WheelName, sha256: str | None) -> str | None:
+    """Compare METADATA with the file name and, if it is known, with what was served in its place (PEP 658).
+
+    Its Requires-Python.
+    """
+    content = metadata.read("METADATA")
+    headers = scan_headers(content, frozenset(("name", "version", "requires-python")))
     path = f"{metadata.dist_info}/METADATA"
     project = metadata.header("METADATA", "Name", headers["name"], Rule.METADATA)
     version = metadata.header("METADATA", "Version", headers["version"], Rule.METADATA)
@@ -213,6 +221,8 @@ def _check_metadata(metadata: _Metadata, wheel_name: WheelName) -> str | None:
         raise BadWheel(path, Rule.METADATA_NAME, repr(project)[:200])
     if _version(version) != wheel_name.version:
         raise BadWheel(path, Rule.METADATA_VERSION, repr(version)[:200])
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise BadWheel(path, Rule.METADATA_SERVED)
     if not any(headers["requires-python"]):
         return None
     return metadata.header("METADATA", "Requires-Python", headers["requires-python"], Rule.METADATA)
