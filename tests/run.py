@@ -6,7 +6,8 @@ interpreter that runs this script; the tests run under it and then under every o
 that is installed (on PATH, or below PYENV_ROOT), there without tests/integration, which is about the
 environments that the command makes, and makes them for every Python itself, without tests/faults,
 which stops commands at every effect, the same with any Python, and without tests that go through all
-Pythons themselves. The first failure ends the run with its exit code.
+Pythons themselves. Those between the oldest and the newest run only tests/cli, which goes through all rooms. The
+first failure ends the run with its exit code.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ CHECKS = (
     ("mypy",),
     ("lint-imports",),
 )
+BETWEEN = ("tests/cli",)
 OTHERS = ("--ignore=tests/integration", "--ignore=tests/faults", "-m", "not every_python")
 
 
@@ -47,7 +49,8 @@ def main() -> int:
             if number == 0 and not options.tests_only:
                 for name, *arguments in CHECKS:
                     run(" ".join((name, *arguments)), str(scripts / name), *arguments)
-            chosen = options.pytest or (OTHERS if number else ())
+            is_between = 0 < number < len(interpreters) - 1
+            chosen = options.pytest or ((*OTHERS, *BETWEEN * is_between) if number else ())
             # A file's tests stay together, because what its fixtures made is dear.
             run(f"pytest, Python {version}", str(scripts / "pytest"), "-n", "auto", "--dist", "loadfile", *chosen)
     except subprocess.CalledProcessError as failure:

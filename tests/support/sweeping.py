@@ -291,7 +291,7 @@ def _difference(goal: Snapshot, found: Snapshot, name: str) -> str:
 def points(sweep: Sweep, thorough: bool) -> list[tuple[str, int]]:
     """Where to kill: at every effect and at half of every write; fewer of operations that have very many."""
     found = [(fault, at) for fault in ("kill", "torn") for at in sweep.points(fault)]
-    return found if thorough else found[:: 1 + len(found) // 70]
+    return found if thorough else found[:: 1 + len(found) // 50]
 
 
 def kill(sweep: Sweep, fault: str, at: int) -> str:
