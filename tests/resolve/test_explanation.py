@@ -137,6 +137,17 @@ def test_what_cannot_be_taken_and_what_is_said_of_the_rest() -> None:
     ]
 
 
+def test_versions_are_spelled_as_their_files_are() -> None:
+    world: World = {"a": {"1.0.0": ["b>1"], "2.0": Release(yanked="")}, "b": plain("1.0", "2.0.0")}
+    assert told(world, "a", "b<2") == [
+        (
+            "Because you require a (requirements.in:1) and b<2 (requirements.in:2), and a==1.0.0, the only usable "
+            "version, depends on b>1, your requirements cannot be"
+        ),
+        "  satisfied.",
+    ]
+
+
 def test_an_extra_is_the_same_version() -> None:
     world: World = {
         "a": {"1": Release(extras={"x": ["b>2"]}), "2": Release(extras={"x": ["b>2"]})},

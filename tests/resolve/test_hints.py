@@ -95,8 +95,13 @@ def test_a_project_that_nobody_has() -> None:
 def test_an_index_that_was_not_asked() -> None:
     others: dict[str, World] = {OTHER: {"a": {"2": []}}}
     assert hints({"a": {"1": []}}, "a>1", others=others) == (
-        f"{OTHER} has a, too, but was not asked, as an index before has it; {ANY_INDEX}",
+        f"a is in {OTHER}, too, but only the first index that has it was asked; {ANY_INDEX}",
     )
+
+
+def test_an_index_that_would_not_help_is_not_named() -> None:
+    others: dict[str, World] = {OTHER: {"a": {"1": [], "2": []}}}
+    assert hints({"a": {"1": []}}, "a>2", others=others) == ()
 
 
 def test_a_constraint_leaves_nothing_of_a_requirement() -> None:

@@ -15,6 +15,8 @@ from wheelstore.resolve.selection_errors import condense
 from wheelstore.resolve.usable import Why
 
 if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
     from wheelstore.resolve.problem import Rules
     from wheelstore.resolve.projects import Project
     from wheelstore.resolve.provider import Provider
@@ -59,13 +61,21 @@ def _of_project(name: str, wanted: int, provider: Provider) -> Iterator[str]:
         yield _prerelease(project, left_out, provider.problem.rules)
     for (why, detail), bits in _refused(project, wanted).items():
         yield _refusal(project, bits, why, detail, provider)
-    elsewhere = provider.catalog.elsewhere(name)
+    elsewhere = provider.catalog.elsewhere(name, _stated(name, provider))
     if elsewhere:
-        have = "has" if len(elsewhere) == 1 else "have"
         yield (
-            f"{condense(elsewhere, 3)} {have} {name}, too, but was not asked, as an index before has it; "
+            f"{name} is in {condense(elsewhere, 3)}, too, but only the first index that has it was asked; "
             "STORE_INDEX_STRATEGY=unsafe-best-match lets any index answer"
         )
+
+
+def _stated(name: str, provider: Provider) -> SpecifierSet:
+    """What all that is given says of a project together."""
+    from packaging.specifiers import SpecifierSet
+
+    given = (*provider.problem.roots, *provider.problem.constraints)
+    parts = [str(one.dependency.specifier) for one in given if one.dependency.name == name]
+    return SpecifierSet(",".join(part for part in parts if part))
 
 
 def _not_found(name: str, provider: Provider) -> Iterator[str]:
@@ -86,7 +96,7 @@ def _close(name: str, provider: Provider) -> str | None:
 
 
 def _prerelease(project: Project, bits: int, rules: Rules) -> str:
-    newest = project.versions[bits.bit_length() - 1]
+    newest = project.version(bits.bit_length() - 1)
     if rules.prereleases is Prereleases.DISALLOW:
         return f"{project.name}=={newest} is a pre-release, and --prerelease disallow leaves those out"
     return f"{project.name}=={newest} is a pre-release; --prerelease allow takes those"
@@ -106,12 +116,12 @@ def _refused(project: Project, wanted: int) -> dict[tuple[Why, str], int]:
 def _refusal(project: Project, bits: int, why: Why, detail: str, provider: Provider) -> str:
     """Say it of the newest such version, whose detail this is."""
     name, newest = project.name, bits.bit_length() - 1
-    one = f"{name}=={project.versions[newest]}"
+    one = f"{name}=={project.version(newest)}"
     rest = bits.bit_count() - 1
     others = f", as {'does' if rest == 1 else 'do'} {rest} more of its versions" if rest else ""
     rules = provider.problem.rules
     if why is Why.YANKED:
-        subject = range_text(name, project.versions, bits)
+        subject = range_text(name, project, bits)
         subject = f"every version of {name}" if subject == name else subject
         reason = f" ({_clipped(detail)})" if detail else ""
         return f"{subject} was yanked{reason}; a pin to one version (==) takes it"
@@ -145,7 +155,7 @@ def _format(one: str, name: str, rules: Rules) -> str:
 
 def _clipped(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= 90 else f"{text[:89]}…"
+    return text if len(text) <= 100 else f"{text[:50]}…{text[-49:]}"
 
 
 def _of_constraints(core: Core, end: Step | None) -> Iterator[str]:

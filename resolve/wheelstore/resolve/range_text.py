@@ -6,32 +6,37 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wheelstore.resolve.ranges import Versions
+    from packaging.version import Version
+
+    from wheelstore.resolve.projects import Project
 
 _MOST = 3  # intervals
 
 
-def range_text(name: str, versions: Versions, bits: int, besides: int = 0) -> str:
-    """``a==1.2``, ``a<2``, ``a>=1,<2``, ``a<1 or a>=3``; `besides` are versions about which nothing is said."""
-    wanted = bits & int(versions.known) & ~besides
-    said = int(versions.known) & ~besides
+def range_text(name: str, project: Project, bits: int, besides: int = 0) -> str:
+    """``a==1.2``, ``a<2``, ``a>=1,<2``, ``a<1 or a>=3``; `besides` are versions about which nothing is said.
+
+    `name` may have an extra. Versions are spelled as their files do.
+    """
+    wanted = bits & int(project.known) & ~besides
+    said = int(project.known) & ~besides
     if not wanted:
         return f"no version of {name}"
     if wanted == said and said.bit_count() > 1:
         return name
-    parts = list(_intervals(name, versions, wanted, said))
+    parts = list(_intervals(name, project, wanted, said))
     if len(parts) > _MOST:
-        return f"{wanted.bit_count()} of {said.bit_count()} versions of {name} ({_ends(versions, wanted)})"
+        return f"{wanted.bit_count()} of {said.bit_count()} versions of {name} ({_ends(project, wanted)})"
     return " or ".join(parts)
 
 
-def _ends(versions: Versions, bits: int) -> str:
+def _ends(project: Project, bits: int) -> str:
     low, rest = (bits & -bits).bit_length() - 1, bits & bits - 1
     second = (rest & -rest).bit_length() - 1
-    return f"{versions[low]}, {versions[second]}, … {versions[bits.bit_length() - 1]}"
+    return f"{project.version(low)}, {project.version(second)}, … {project.version(bits.bit_length() - 1)}"
 
 
-def _intervals(name: str, versions: Versions, wanted: int, said: int) -> Iterator[str]:
+def _intervals(name: str, project: Project, wanted: int, said: int) -> Iterator[str]:
     numbers = [number for number in range(said.bit_length()) if said >> number & 1]
     start: int | None = None
     for position, number in enumerate(numbers):
@@ -40,15 +45,15 @@ def _intervals(name: str, versions: Versions, wanted: int, said: int) -> Iterato
         start = position if start is None else start
         following = numbers[position + 1] if position + 1 < len(numbers) else None
         if following is None or not wanted >> following & 1:
-            yield name + _interval(versions, numbers, start, position)
+            yield name + _interval(project, numbers, start, position)
             start = None
 
 
-def _interval(versions: Versions, numbers: list[int], first: int, last: int) -> str:
-    low, high = versions[numbers[first]], versions[numbers[last]]
+def _interval(project: Project, numbers: list[int], first: int, last: int) -> str:
+    low, high = project.version(numbers[first]), project.version(numbers[last])
     if first == last:
         return f"=={low}"
-    above = versions[numbers[last + 1]] if last + 1 < len(numbers) else None
+    above: Version | None = project.version(numbers[last + 1]) if last + 1 < len(numbers) else None
     lower = f">={low}" if first else ""
     if above is None:
         return lower

@@ -12,7 +12,7 @@ from wheelstore.resolve.unavailable import unavailable
 
 if TYPE_CHECKING:
     from wheelstore.resolve.problem import Dependency
-    from wheelstore.resolve.ranges import Versions
+    from wheelstore.resolve.projects import Project
 
 _SHORT = 3  # what is listed in full
 
@@ -31,17 +31,19 @@ class Words:
         name = split(package)[0]
         if name not in self._besides:
             self._besides[name] = sum(unavailable(self.provider, name).values())
-        versions, besides = self.provider.project(name).versions, self._besides[name]
-        if not bits & int(versions.known) & ~besides:
+        project, besides = self.provider.project(name), self._besides[name]
+        if not bits & int(project.known) & ~besides:
             besides = 0
-        return range_text(package, versions, bits, besides)
+        return range_text(package, project, bits, besides)
 
     def subject(self, package: str, bits: int) -> str:
         """The same at the beginning of a statement."""
-        text = self.range(package, bits)
+        text, name = self.range(package, bits), split(package)[0]
         if text != package:
-            return text
-        return f"all usable versions of {package}" if self._besides[split(package)[0]] else f"all versions of {package}"
+            left = int(self.provider.project(name).known) & ~self._besides[name]
+            is_only = self._besides[name] and left.bit_count() == 1 and left & bits
+            return f"{text}, the only usable version," if is_only else text
+        return f"all usable versions of {package}" if self._besides[name] else f"all versions of {package}"
 
     def clause(self, clause: Clause) -> str:
         """``a<2 depends on b>=3``."""
@@ -104,16 +106,18 @@ class Words:
         if not project.exists or not known:
             return [f"{name} was not found" if not project.exists else f"{name} has no files"]
         if step.kind in (Kind.RULED_OUT, Kind.NOTHING) and any(not bits & known for bits in wanted if bits >= 0):
-            return [f"there {_there_are(project.versions, name)}"]
+            return [f"there {_there_are(project)}"]
         return []
 
 
-def _there_are(versions: Versions, name: str) -> str:
-    if len(versions) == 1:
-        return f"is only {name}=={versions[0]}"
-    if len(versions) <= _SHORT:
-        return f"are only {', '.join(str(one) for one in list(versions)[:-1])} and {versions[-1]} of {name}"
-    return f"are only versions {versions[0]} to {versions[-1]} of {name}"
+def _there_are(project: Project) -> str:
+    name, last = project.name, len(project.versions) - 1
+    if last == 0:
+        return f"is only {name}=={project.version(0)}"
+    if last < _SHORT:
+        firsts = ", ".join(str(project.version(number)) for number in range(last))
+        return f"are only {firsts} and {project.version(last)} of {name}"
+    return f"are only versions {project.version(0)} to {project.version(last)} of {name}"
 
 
 def asked(dependency: Dependency) -> str:
