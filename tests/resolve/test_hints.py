@@ -37,17 +37,21 @@ def test_a_prerelease_would_fit() -> None:
 
 def test_only_yanked_versions_fit() -> None:
     world: World = {"a": {"1": [], "2": Release(yanked="broken\nbuild"), "3": Release(yanked="worse")}}
-    assert hints(world, "a>1,<3") == ("a==2 was yanked (broken build); a pin to one version (==) takes it",)
-    assert hints(world, "a>1") == ("a>=2 was yanked (worse); a pin to one version (==) takes it",)
+    assert hints(world, "a>1,<3") == ("a==2 was yanked (broken build); a pin of yours (==) takes it",)
+    assert hints(world, "a>1") == ("a>=2 was yanked; a pin of yours (==) takes it",)
     assert hints({"a": {"1": Release(yanked="")}, "c": {"1": []}}, "c", "a") == (
-        "a==1 was yanked; a pin to one version (==) takes it",
+        "a==1 was yanked; a pin of yours (==) takes it",
     )
 
 
 def test_another_python_is_required() -> None:
     world: World = {"a": {"1": Release(requires_python=">=3.13"), "2": Release(requires_python=">=3.14")}}
+    same: World = {"a": {version: Release(requires_python=">=3.13") for version in ("1", "2")}}
+    assert hints(same, "a") == (
+        "a==2 requires Python >=3.13, as does 1 more of its versions; this is for Python 3.12.1 (--python)",
+    )
     assert hints(world, "a") == (
-        "a==2 requires Python >=3.14, as does 1 more of its versions; this is for Python 3.12.1 (--python)",
+        "a==2 requires Python >=3.14, and older versions require other ones; this is for Python 3.12.1 (--python)",
     )
 
 

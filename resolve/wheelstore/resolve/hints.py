@@ -118,13 +118,16 @@ def _refusal(project: Project, bits: int, why: Why, detail: str, provider: Provi
     name, newest = project.name, bits.bit_length() - 1
     one = f"{name}=={project.version(newest)}"
     rest = bits.bit_count() - 1
-    others = f", as {'does' if rest == 1 else 'do'} {rest} more of its versions" if rest else ""
+    details = {project.refused[number].detail for number in range(newest + 1) if bits >> number & 1}
+    one_detail = len(details) == 1
+    others = f", as {'does' if rest == 1 else 'do'} {rest} more of its versions" if rest and one_detail else ""
+    others += ", and older versions require other ones" if not one_detail else ""
     rules = provider.problem.rules
     if why is Why.YANKED:
         subject = range_text(name, project, bits)
         subject = f"every version of {name}" if subject == name else subject
-        reason = f" ({_clipped(detail)})" if detail else ""
-        return f"{subject} was yanked{reason}; a pin to one version (==) takes it"
+        reason = f" ({_clipped(detail)})" if detail and one_detail else ""
+        return f"{subject} was yanked{reason}; a pin of yours (==) takes it"
     if why is Why.PYTHON:
         return f"{one} requires Python {detail}{others}; this is for Python {provider.problem.target.python} (--python)"
     if why is Why.PLATFORM:
@@ -149,8 +152,10 @@ def _format(one: str, name: str, rules: Rules) -> str:
     excluded = [(option, kind) for option, kind, selected in options if selected.has(name)]
     if not excluded:
         return f"{one} has neither a wheel nor an sdist"
-    kinds = " and no ".join(kind for _, kind in excluded)
-    return f"{one} has no {kinds}, and {' and '.join(option for option, _ in excluded)} leaves nothing else"
+    if len(excluded) == 2:
+        return f"--only-binary and --no-binary together leave nothing of {name}"
+    ((option, kind),) = excluded
+    return f"{one} has no {kind}, and {option} leaves nothing else"
 
 
 def _clipped(text: str) -> str:
