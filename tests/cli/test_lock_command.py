@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -401,3 +402,37 @@ def test_the_header_has_no_secrets_and_nothing_passing() -> None:
     words = lock_memory.read_words(arguments)
     assert words is not None
     assert lock_memory.header_of(words) == "store lock 'a b.in' -o out.txt"
+
+
+def test_the_lock_of_last_time_takes_few_imports(lock: Callable[..., Ran]) -> None:
+    assert lock("-o", "lock.txt").status == 0
+    script = """import sys; before = {*sys.modules}; sys.argv = ['store', 'lock', '-o', 'lock.txt']
+from wheelstore.cli.front import main; status = main(); print(status, *({*sys.modules} - before))"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    status, *modules = done.stdout.split()
+    assert status == "0"
+    heavy = {"click", "packaging", "httpcore", "orjson", "json", "urllib", "email", "dataclasses", "pathlib", "hashlib"}
+    assert heavy.isdisjoint(name.partition(".")[0] for name in modules)
+
+
+def test_all_that_a_project_admits_is_locked_at_once(
+    lock: Callable[..., Ran], server: IndexServer, ask: Path, work: Path
+) -> None:
+    ask.unlink()
+    make_wheel(server.directory, "top", "1.1", requires=["base; python_version < '3.13'"])
+    (work / "pyproject.toml").write_text(
+        '[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.12,<3.14"\ndependencies = ["top"]\n'
+    )
+    ran = lock("--universal", "--no-header", "--no-hashes")
+    assert ran.stdout == (
+        "base==3.0 ; python_version < '3.13'\n    # via top\ntop==1.1\n    # via demo (pyproject.toml)\n"
+    ), ran.stderr
+    assert 'requires-python = ">=3.12,<3.14"' in lock("--universal", "-o", "pylock.toml", "--json").stdout.replace(
+        "\\", ""
+    )
+
+
+def test_a_store_of_somebody_else_is_enough(lock: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = lock()
+    monkeypatch.setattr("wheelstore.store.layout.Store.writable", False)
+    assert lock("--no-memo").stdout == first.stdout
