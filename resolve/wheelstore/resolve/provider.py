@@ -210,6 +210,10 @@ class Provider(BaseProvider[str, int]):
         if stranger is not None:
             project.refuse(number, Refusal(Why.DIRECT, stranger.text))
             return False
+        itself = [one for one in dependencies if one.name == name]
+        if any(number not in project.versions.range_of(one.specifier) for one in itself):
+            project.refuse(number, Refusal(Why.METADATA, "it depends on another version of itself"))
+            return False
         return True
 
     def _is_known(self, dependency: Dependency) -> bool:
