@@ -28,6 +28,12 @@ def blobs(store: Path) -> int:
     return sum(1 for path in (store / "blobs").rglob("*") if path.is_file())
 
 
+def timeless(report: dict[str, Any]) -> dict[str, Any]:
+    """A report without what the clock has a say in: the two runs may be on either side of a second."""
+    missing = [entry["path"] for entry in report["missing"]]
+    return report | {"seconds": 0, "missing": missing}
+
+
 def gc(store: FrontDoor, *words: str) -> dict[str, Any]:
     """A collection that must go well; what it reports, which is what a dry run said."""
     rehearsed = json.loads(store("gc", "--json", "--dry-run", *words).stdout)
@@ -35,7 +41,7 @@ def gc(store: FrontDoor, *words: str) -> dict[str, Any]:
     assert (ran.status, ran.stderr) == (0, "")
     told: dict[str, Any] = json.loads(ran.stdout)
     assert (rehearsed.pop("dry_run"), told.pop("dry_run")) == (True, False)
-    assert rehearsed | {"seconds": 0} == told | {"seconds": 0}
+    assert timeless(rehearsed) == timeless(told)
     return told
 
 
