@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import report
@@ -20,7 +20,18 @@ from benchmarks.scenarios import SCENARIOS, Scenario, chosen
 from benchmarks.workshop import ROOT, Workshop, configured_index, open_workshop, project_page, serving
 
 CHANGING = "idna"  # small and pure; the package of jupyter.txt that scenario one-changed changes
-CHARTED = ("warm", "layered", "layered-large", "bytecode", "first-import", "no-op", "one-changed", "cold", "venv")
+CHARTED = (
+    "warm",
+    "layered",
+    "layered-large",
+    "bytecode",
+    "first-import",
+    "no-op",
+    "one-changed",
+    "cold",
+    "lock",
+    "venv",
+)
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -30,7 +41,7 @@ def main() -> int:
     scenarios = chosen(options.only)
     with open_workshop(options.work, options.python) as shop, spawner(shop.run) as runner:
         shop.index = (options.work or shop.run) / "index"
-        record(shop, runner, {stem: None for scenario in scenarios for stem in scenario.locks})
+        record(shop, runner, scenarios)
         with serving(shop.index) as shop.index_url:
             results = []
             for number, scenario in enumerate(scenarios, 1):
@@ -78,12 +89,12 @@ def rounds(scenario: Scenario, options: argparse.Namespace) -> int:
     return asked or (max(2, scenario.rounds // 5) if options.quick else scenario.rounds)
 
 
-def record(shop: Workshop, runner: Runner, stems: Iterable[str]) -> None:
+def record(shop: Workshop, runner: Runner, scenarios: Sequence[Scenario]) -> None:
     """Let each tool ask the configured index, through the loopback one, for all it will need."""
     say("recording what the contenders ask the index for")
     with serving(shop.index, upstream=configured_index(shop.tools)) as shop.index_url:
         uv, store = Uv(shop=shop, cache="uv-recording"), Store(shop=shop, cache="store-recording")
-        for stem in stems:
+        for stem in dict.fromkeys(stem for scenario in scenarios for stem in scenario.locks):
             lock = shop.lock(stem)
             if stem == CHANGED_LOCK:
                 jupyter = shop.lock("jupyter").read_text()
@@ -92,6 +103,12 @@ def record(shop: Workshop, runner: Runner, stems: Iterable[str]) -> None:
             for steps in (uv.fresh(lock, shop.fresh("uv")), [store.sync(lock, shop.fresh("store"))]):
                 try:
                     runner.run(steps)
+                except ContenderError as failure:
+                    say(f"while recording: {failure}")
+        for contenders in dict.fromkeys(scenario.recorded_by for scenario in scenarios if scenario.recorded_by):
+            for contender in contenders(shop):
+                try:
+                    runner.run(contender.steps(0))
                 except ContenderError as failure:
                     say(f"while recording: {failure}")
 

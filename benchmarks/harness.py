@@ -21,10 +21,11 @@ OUTPUT_LINES = 15  # of a failed command that are shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One command with its whole environment; nothing is inherited."""
+    """One command with its whole environment; nothing is inherited. `status` is how it ends when all is well."""
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
+    status: int = 0
 
 
 def no_steps(_round: int) -> Sequence[Step]:
@@ -129,10 +130,12 @@ class Spawner:
         """Run `steps` in order.
 
         Raises:
-            ContenderError: one of them did not end with status 0.
+            ContenderError: one of them did not end with the status that it should.
         """
         request = {
-            "steps": [{"argv": step.argv, "environment": dict(step.environment)} for step in steps],
+            "steps": [
+                {"argv": step.argv, "environment": dict(step.environment), "status": step.status} for step in steps
+            ],
             "output": str(self._output),
         }
         with tree_memory(self._process.pid, enabled=sample_memory) as tree:

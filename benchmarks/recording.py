@@ -15,8 +15,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, cast
+
+from benchmarks.remote import RemoteFile
 
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
 METADATA = ".metadata"
@@ -30,6 +33,9 @@ class Source(Protocol):
 
     def fetch(self, url: str) -> tuple[bytes, str] | None:
         """A file and its address; None where there is none."""
+
+    def open(self, url: str) -> IO[bytes]:
+        """A file to read parts of; OSError where that is not possible."""
 
 
 class Upstream:
@@ -54,6 +60,10 @@ class Upstream:
                 if error.code == 404:
                     return None
                 raise
+
+    def open(self, url: str) -> IO[bytes]:
+        """The file at `url`, to read parts of; OSError where that is not possible."""
+        return cast("IO[bytes]", RemoteFile(url, self._tls))
 
 
 class Recording:
@@ -99,11 +109,20 @@ class Recording:
         if path.is_file():
             return path
         with self._lock:
-            if not path.is_file():
-                wheel = name.removesuffix(METADATA)
-                if not self._record(wheel):
-                    return None
+            if not path.is_file() and not self._record_metadata(name) and not self._record(name.removesuffix(METADATA)):
+                return None
         return path if path.is_file() else None
+
+    def _record_metadata(self, name: str) -> bool:
+        """Record the metadata of a wheel that nobody has asked for, without the wheel."""
+        wheel = name.removesuffix(METADATA)
+        address = self._addresses.get(wheel)
+        if not name.endswith(".whl" + METADATA) or (self._files / wheel).is_file() or not self._upstream or not address:
+            return False
+        with suppress(OSError, zipfile.BadZipFile, StopIteration), self._upstream.open(address) as stream:
+            replace(self._files / name, metadata_of(stream))
+            return True
+        return False
 
     def _record(self, name: str) -> bool:
         path = self._files / name
@@ -118,7 +137,7 @@ class Recording:
         return True
 
 
-def metadata_of(wheel: Path) -> bytes:
+def metadata_of(wheel: Path | IO[bytes]) -> bytes:
     """The METADATA of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.count("/") == 1]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import contests, instant, many, scaling
+from benchmarks import contests, instant, locking, many, scaling
 from benchmarks.harness import Contender, Measured, Runner, compete
 from benchmarks.sizes import fill_both
+from benchmarks.synthetic import write_grid
 from benchmarks.workshop import Workshop
 
 
@@ -23,7 +24,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One thing to measure. `measure` gets the number of rounds, by default `rounds`, and needs `locks` recorded."""
+    """One thing to measure. `measure` gets the number of rounds, by default `rounds`, and needs `locks` recorded.
+
+    It also needs recorded what the contenders of `recorded_by` ask for in their first round.
+    """
 
     name: str
     title: str
@@ -32,6 +36,7 @@ class Scenario:
     comparisons: tuple[Comparison, ...]
     group: str = ""
     locks: tuple[str, ...] = ("jupyter",)
+    recorded_by: Callable[[Workshop], Sequence[Contender]] | None = None
 
 
 def timed(
@@ -46,6 +51,7 @@ def timed(
 
 
 INSTANT = "Instant environments"
+LOCKS = "Locks"
 BASICS = "Small things, memory and space"
 FLAT = 0.02  # of uv's slope: less than its noise
 
@@ -64,6 +70,43 @@ SIZES = (
     Comparison(against="uv", metric="allocated", limit=0.9),
     Comparison(against="uv", metric="apparent", limit=0.9),
 )
+
+
+def lock_scenarios(stem: str, title: str, suffix: str = "") -> Iterable[Scenario]:
+    """The ordinary scenarios of locking one input."""
+    cold = locking.cold(stem)
+    anew = Comparison(subject="store anew", against="uv", limit=5.0)
+    yield Scenario(
+        name=f"lock{suffix}",
+        title=f"Lock {title}, warm",
+        rounds=15,
+        measure=timed(locking.warm(stem)),
+        comparisons=(
+            Comparison(against="uv", limit=1.0),
+            anew,
+            Comparison(against="pip-compile", limit=0.1),
+            Comparison(subject="store anew", against="pip-compile"),
+            Comparison(subject="store anew", against="Poetry"),
+            Comparison(subject="store anew", against="PDM"),
+        ),
+        group=LOCKS,
+        locks=(),
+        recorded_by=cold,
+    )
+    yield Scenario(
+        name=f"lock{suffix}-cold",
+        title=f"Lock {title}, cold",
+        rounds=7,
+        measure=timed(cold),
+        comparisons=(
+            Comparison(against="uv", limit=1.5),
+            *(Comparison(against=peer) for peer in ("pip-compile", "Poetry", "PDM")),
+        ),
+        group=LOCKS,
+        locks=(),
+        recorded_by=cold,
+    )
+
 
 SCENARIOS = (
     Scenario(
@@ -223,6 +266,41 @@ SCENARIOS = (
         measure=many.measure,
         comparisons=(),
         group=INSTANT,
+    ),
+    *lock_scenarios("jupyter", "96 packages"),
+    *lock_scenarios("trio-docs", "42 packages", "-small"),
+    *lock_scenarios("large", "222 packages", "-large"),
+    Scenario(
+        name="lock-universal",
+        title="Lock for three systems and four Pythons",
+        rounds=7,
+        measure=timed(locking.universal("jupyter")),
+        comparisons=(Comparison(subject="store anew", against="uv"),),
+        group=LOCKS,
+        locks=(),
+        recorded_by=locking.universal("jupyter"),
+    ),
+    Scenario(
+        name="lock-histories",
+        title="Lock long histories that pin each other (boto3)",
+        rounds=7,
+        measure=timed(locking.histories),
+        comparisons=(
+            Comparison(subject="store anew", against="uv", limit=5.0),
+            Comparison(subject="store anew", against="pip-compile"),
+        ),
+        group=LOCKS,
+        locks=(),
+        recorded_by=locking.histories,
+    ),
+    Scenario(
+        name="lock-grid",
+        title="80 x 80 versions that exclude each other: no answer",
+        rounds=7,
+        measure=timed(locking.hopeless("grid", write_grid)),
+        comparisons=(Comparison(subject="store anew", against="uv"),),
+        group=LOCKS,
+        locks=(),
     ),
     Scenario(
         name="warm-small",

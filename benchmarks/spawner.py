@@ -4,14 +4,14 @@ On Linux the peak memory of a child starts at whatever its forking parent had re
 must be small: this module imports little, is run as `python -I -S`, and does nothing else. A request and
 its answer are one line of JSON each:
 
-    {"steps": [{"argv": [...], "environment": {...}}, ...], "output": path}
+    {"steps": [{"argv": [...], "environment": {...}, "status": int}, ...], "output": path}
     {"status": int, "failed": int|null, "wall": s, "last": s, "user": s, "system": s, "peak": bytes}
 
 `wall` runs from the start of the first step to the end of the last, `last` is the last step alone, `peak`
 is that of the largest single process among the steps and their descendants; what the steps print goes to
-`output`. The first step that fails ends the request, and `failed` is its number. On Linux the answer waits for
-what commands leave running behind them (this process adopts it), so that it slows nobody else; its processor
-time counts, its time does not.
+`output`. The first step that ends with another status than it should ends the request, and `failed` is its number.
+On Linux the answer waits for what commands leave running behind them (this process adopts it), so that it slows
+nobody else; its processor time counts, its time does not.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def carry_out(request: dict[str, object]) -> dict[str, object]:
         user += used.ru_utime
         system += used.ru_stime
         peak = max(peak, used.ru_maxrss * PEAK_UNIT)
-        if status:
+        if os.waitstatus_to_exitcode(status) != step["status"]:
             failed = number
             break
     ended = time.perf_counter()

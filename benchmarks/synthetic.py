@@ -1,4 +1,4 @@
-"""Made-up wheels, and locks of any number of packages: real ones first, then made-up ones.
+"""Made-up wheels, locks of any number of packages (real ones first, then made-up ones), and a grid without an answer.
 
 The wheels go into the recorded index like real ones. Their content depends on their number alone, so that they are
 the same in every run.
@@ -13,14 +13,17 @@ import json
 import random
 import re
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.recording import METADATA, replace
+from benchmarks.workshop import Workshop
 
 PIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*==(?:[^\n]*\\\n)*[^\n]*\n", re.MULTILINE)
 FILES = 150  # of a wheel: the average of the large lock
 DIRECTORY = 12  # files of a directory
 WHEEL = b"Wheel-Version: 1.0\nGenerator: benchmarks\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+GRID = 80
 STAMP = (2020, 1, 1, 0, 0, 0)
 
 
@@ -86,3 +89,30 @@ def grow(lock: str, packages: int, index: Path) -> str:
     if packages <= len(real):
         return "".join(real[number * len(real) // packages] for number in range(packages))
     return "".join([*real, *(add(index, number) for number in range(packages - len(real)))])
+
+
+def write_grid(shop: Workshop) -> None:
+    """Put two projects of so many versions each into the index, that no pair of versions can be chosen of.
+
+    Each version of one asks for its like of the other, which asks for its neighbour.
+    """
+    versions = range(1, GRID + 1)
+    add_history(shop.index, "grid-left", {str(at): [f"grid-right=={at}"] for at in versions})
+    add_history(shop.index, "grid-right", {str(at): [f"grid-left=={at % GRID + 1}"] for at in versions})
+    shop.requirements("grid").write_text("grid-left\ngrid-right\n", encoding="utf-8")
+
+
+def add_history(index: Path, project: str, versions: Mapping[str, Sequence[str]]) -> None:
+    """Put versions of a project into a recorded index, each with what it requires; only their metadata can be had."""
+    files = []
+    for name in ("files", "pages"):
+        (index / name).mkdir(parents=True, exist_ok=True)
+    for version, requirements in versions.items():
+        filename = f"{project.replace('-', '_')}-{version}-py3-none-any.whl"
+        content = f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"
+        content += "".join(f"Requires-Dist: {requirement}\n" for requirement in requirements)
+        replace(index / "files" / (filename + METADATA), content.encode())
+        digest = hashlib.sha256(filename.encode()).hexdigest()
+        files.append({"filename": filename, "url": filename, "hashes": {"sha256": digest}, "size": 1})
+    page = {"meta": {"api-version": "1.1"}, "name": project, "versions": list(versions), "files": files}
+    replace(index / "pages" / f"{project}.json", json.dumps(page).encode())

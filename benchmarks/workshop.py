@@ -1,6 +1,7 @@
 """The scratch directory of a run: tools, locks, a recorded index, caches, targets.
 
     WORK/tools-X.Y/   venv with uv, pip and this checkout's wheelstore       kept with --work
+    WORK/lockers-X.Y/ venvs with pip-tools, Poetry and PDM, of the target    kept with --work
     WORK/index/       recorded pages and files (`recording`)                 kept with --work
     WORK/run-ID/      locks, home, caches, targets                           deleted when all is measured
     WORK/run-ID/on/X/ the same on a filesystem of its own                    (`mounts`)
@@ -28,6 +29,11 @@ from benchmarks.mounts import mounted
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = (ROOT / "examples", ROOT / "benchmarks")
+LOCKERS = {
+    "pip-compile": ("pip-tools",),
+    "poetry": ("poetry",),
+    "pdm": ("pdm", "hishel<2"),  # PDM 2.29 takes hishel 2, and fails with it
+}
 TARGET_VERSIONS = ("3.12", "3.13", "3.11", "3.14")
 
 
@@ -39,6 +45,8 @@ class Tools:
     uv: str
     pip: str
     python: str
+    minor: tuple[int, int]
+    lockers: Path
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,6 +64,19 @@ class Workshop:
     def lock(self, stem: str) -> Path:
         """A copy of an example lock (or of one made for this run)."""
         return self.run / "locks" / f"{stem}.txt"
+
+    def requirements(self, stem: str) -> Path:
+        """A copy of the input of an example lock."""
+        return self.run / "locks" / f"{stem}.in"
+
+    def peer(self, name: str) -> str:
+        """The command of a tool that makes locks (`LOCKERS`); it is installed when it is first asked for."""
+        home = self.tools.lockers / name
+        if not (home / "bin" / name).is_file():
+            # Under the Python that the locks are for: pip-compile asks its own.
+            subprocess.run([self.tools.python, "-m", "venv", "--clear", str(home)], check=True)
+            install(home / "bin", "--upgrade", "pip", *LOCKERS[name])
+        return str(home / "bin" / name)
 
     def cache(self, name: str) -> Path:
         """A tool's cache or store: "uv-warm" and the like. Not created here."""
@@ -123,8 +144,8 @@ def furnish(run: Path) -> Path:
     for name in ("locks", "home", "caches", "targets", "tmp"):
         (run / name).mkdir()
     for directory in LOCKS:
-        for lock in directory.glob("*.txt"):
-            shutil.copy(lock, run / "locks")
+        for file in (*directory.glob("*.txt"), *directory.glob("*.in")):
+            shutil.copy(file, run / "locks")
     return run
 
 
@@ -147,7 +168,16 @@ def install_tools(directory: Path, python: str) -> Tools:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
         install(scripts, "--upgrade", "pip", "uv")
     install(scripts, str(ROOT))
-    return Tools(store=str(scripts / "store"), uv=str(scripts / "uv"), pip=str(scripts / "pip"), python=python)
+    script = "import sys; print(*sys.version_info[:2])"
+    major, minor = map(int, subprocess.run([python, "-c", script], check=True, capture_output=True).stdout.split())
+    return Tools(
+        store=str(scripts / "store"),
+        uv=str(scripts / "uv"),
+        pip=str(scripts / "pip"),
+        python=python,
+        minor=(major, minor),
+        lockers=directory / f"lockers-{major}.{minor}",
+    )
 
 
 def install(scripts: Path, *arguments: str) -> None:

@@ -2,10 +2,12 @@
 
 import hashlib
 import http.client
+import io
 import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import pytest
@@ -131,9 +133,9 @@ def test_nothing_can_be_changed() -> None:
 class Elsewhere:
     """An index of one page, whose addresses are relative, and one wheel."""
 
-    def __init__(self, wheel: bytes) -> None:
+    def __init__(self, wheel: bytes, *, has_ranges: bool) -> None:
         self.asked: list[str] = []
-        self._wheel = wheel
+        self._wheel, self._has_ranges = wheel, has_ranges
 
     def fetch_page(self, project: str) -> tuple[bytes, str] | None:
         self.asked.append(project)
@@ -146,9 +148,18 @@ class Elsewhere:
         self.asked.append(url)
         return self._wheel, url
 
+    def open(self, url: str) -> IO[bytes]:
+        self.asked.append(f"part of {url}")
+        if not self._has_ranges:
+            raise OSError(url)
+        return io.BytesIO(self._wheel)
 
-def test_pages_and_files_are_fetched_once_and_metadata_is_made(recorded: Path, tmp_path: Path) -> None:
-    elsewhere = Elsewhere((recorded / "files" / WHEEL).read_bytes())
+
+@pytest.mark.parametrize("has_ranges", [True, False])
+def test_pages_and_files_are_fetched_once_and_metadata_is_made(
+    recorded: Path, tmp_path: Path, *, has_ranges: bool
+) -> None:
+    elsewhere = Elsewhere((recorded / "files" / WHEEL).read_bytes(), has_ranges=has_ranges)
     directory = tmp_path / "new"
     recording = Recording(directory, elsewhere)
     for _ in range(2):
@@ -157,5 +168,7 @@ def test_pages_and_files_are_fetched_once_and_metadata_is_made(recorded: Path, t
         metadata = recording.file(WHEEL + ".metadata")
         assert metadata is not None
         assert metadata.read_bytes() == METADATA
-    assert elsewhere.asked == ["foo", "bar", f"http://elsewhere.invalid/simple/f/{WHEEL}", "bar"]
-    assert Recording(directory).file(WHEEL) == directory / "files" / WHEEL
+    wheel = f"http://elsewhere.invalid/simple/f/{WHEEL}"
+    assert elsewhere.asked == ["foo", "bar", f"part of {wheel}", *([] if has_ranges else [wheel]), "bar"]
+    assert (directory / "files" / WHEEL).exists() is not has_ranges
+    assert recording.file(WHEEL) == directory / "files" / WHEEL
