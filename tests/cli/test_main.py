@@ -41,7 +41,7 @@ def test_a_quick_venv_and_a_quick_sync_import_no_more_than_they_need(
     lock = universe.lock(work / "lock.txt", "alpha==1.0")
     assert store("sync", lock, "--no-index", "-f", universe.directory).status == 0
     assert store("venv", "other").status == 0
-    heavy = {"click", "rich", "httpx", "httpcore", "sqlite_utils", "packaging", "importlib.metadata", "typing", "json"}
+    heavy = {"click", "rich", "httpx", "httpcore", "packaging", "importlib.metadata", "typing", "json"}
     heavy |= {"asyncio", "concurrent.futures", "subprocess", "pathlib", "dataclasses", "email"}
     for words, more in (
         (["sync", str(lock)], {"sqlite3", "re"}),

@@ -38,7 +38,7 @@ def _import_all() -> None:
         for module in pkgutil.iter_modules(package.__path__):
             if not module.name.startswith("_") and module.name not in ("registry",):
                 importlib.import_module(f"wheelstore.{stage}.{module.name}")
-    for name in ("concurrent.futures.process", "multiprocessing.popen_fork", "shutil", "tempfile", "sqlite_utils.db"):
+    for name in ("concurrent.futures.process", "multiprocessing.popen_fork", "shutil", "tempfile"):
         importlib.import_module(name)
 
 

@@ -2,8 +2,7 @@
 
 A common `store sync`, `store lock`, `store venv` or `store run`, and `--version`, are done from here before click is
 imported; everything else goes through to `main`. Both share one implementation of every step. Importing is what costs
-here: Python starts in about 12 ms, click takes 30, httpcore 150, sqlite-utils 90 (``-X importtime``), so this module
-imports none of them.
+here: Python starts in about 12 ms, click takes 30, httpcore 150 (``-X importtime``), so this module imports neither.
 """
 
 from __future__ import annotations
