@@ -10,6 +10,7 @@ import click
 
 from wheelstore.cli.lock_memory import default_inputs
 from wheelstore.cli.lock_request import LockRequest, Looks
+from wheelstore.cli.opening import Opening
 from wheelstore.cli.options import common_options, python_option, request_options, started, take_common
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -113,7 +114,8 @@ def lock(context: click.Context, /, inputs: tuple[str, ...], **options: Any) -> 
         options["output"] = None
     options["memo"] = not options.pop("no_memo")
     arguments = tuple(context.find_root().meta.get("arguments", ()))
+    opening = Opening(common["store"], options["python"], os.environ)
     from wheelstore.cli.locking import run_lock
 
     request = LockRequest(inputs=inputs, looks=looks, arguments=arguments, **options, **common)
-    context.exit(run_lock(request, started=started(context)))
+    context.exit(run_lock(request, opening, started=started(context)))

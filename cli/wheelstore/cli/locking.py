@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wheelstore.cli.console import Console, write_json
-from wheelstore.cli.interpreters import find, memory_of, using
+from wheelstore.cli.interpreters import using
 from wheelstore.cli.lock_memory import write_output
 from wheelstore.cli.lock_recall import Recollection
 from wheelstore.cli.lock_request import LockRequest
 from wheelstore.cli.lock_solving import Locker, builds_of, named_indexes, now, rules_of, target_of
 from wheelstore.cli.lock_warm import locked_line
 from wheelstore.cli.lock_writing import written
+from wheelstore.cli.opening import Opening
 from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.resolve.earlier_pins import EarlierPins, earlier_pins
@@ -28,20 +29,17 @@ from wheelstore.resolve.projects import Catalog
 from wheelstore.resolve.requirements_lines import Variables
 from wheelstore.resolve.solving import NoAnswer
 from wheelstore.resolve.universal import CellError
-from wheelstore.store.index import open_index
-from wheelstore.store.layout import Store, open_store
+from wheelstore.store.layout import Store
 
 
-def run_lock(request: LockRequest, *, started: float, environ: Mapping[str, str] = os.environ) -> int:
-    """Carry out `request` and report on it; the exit status.
+def run_lock(request: LockRequest, opening: Opening, *, started: float, environ: Mapping[str, str] = os.environ) -> int:
+    """Carry out `request` in what `opening` opens, and report on it; the exit status.
 
     Raises:
         StoreError, ResolveError: what the user has to know; the output is as it was.
     """
     console = Console(quiet=request.quiet, verbose=request.verbose)
-    store = open_store(request.store)
-    with open_index(store.index_path) as index:
-        interpreter = find(request.python, memory_of(store, index), environ)
+    store, interpreter = opening.result()
     console.detail(f"{using(interpreter[0])} {interpreter[0].executable}")
     named = named_indexes(request)
     if named:
