@@ -233,6 +233,8 @@ def _room(workshop: Workshop) -> Iterator[str]:
         return
     import time
 
-    with open_index(store.index_path) as index, Lease(store, index, now=time.time()) as lease:
+    with open_index(store.index_path) as index:
+        lease = Lease(store, index, now=time.time())
+    with lease:  # it writes nothing into the index, which must not stay open: the last to leave is in another thread
         os.makedirs(lease.directory, 0o700, exist_ok=True)
         yield lease.directory

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from wheelstore.cli.builders import IsolatedBuilder
+    from wheelstore.cli.opening import Opening
     from wheelstore.materialize.interpreter import Interpreter
     from wheelstore.resolve.problem import Dependency
     from wheelstore.resolve.simple import IndexFile
-    from wheelstore.store.layout import Store
 
 
 class BadWord(ResolveError):
@@ -229,21 +229,20 @@ class Locker:
 def builds_of(
     request: LockRequest,
     sources: Sources,
-    store: Store,
-    interpreter: tuple[Interpreter, str],
+    opening: Opening,
     *,
     stack: ExitStack,
     say: Callable[[str], None],
     environ: Mapping[str, str],
 ) -> Builds:
-    """The means to build what has no metadata of its own, in environments of `interpreter`."""
+    """The means to build what has no metadata of its own, in environments of the interpreter."""
 
     def make() -> IsolatedBuilder:
         from wheelstore.cli.build_environments import Workshop
         from wheelstore.cli.builders import IsolatedBuilder
 
-        workshop = Workshop(store, sources, *interpreter, say)
-        target = Target.of(interpreter[0])
+        workshop = Workshop(opening.store, sources, *opening.interpreter, say)
+        target = Target.of(opening.interpreter[0])
         rules = Rules(only_binary=Selected(everything=True), pinned_indexes=_pinned(request))
 
         def resolve_build(requirements: Sequence[str]) -> Sequence[Chosen]:

@@ -20,16 +20,15 @@ from wheelstore.cli.lock_warm import locked_line
 from wheelstore.cli.lock_writing import written
 from wheelstore.cli.opening import Opening
 from wheelstore.cli.sources import Sources, open_sources
-from wheelstore.materialize.interpreter import Interpreter
 from wheelstore.resolve.earlier_pins import EarlierPins, earlier_pins
 from wheelstore.resolve.inputs import Inputs, read_inputs
 from wheelstore.resolve.metadata_source import MetadataSource
+from wheelstore.resolve.pins import INDEX
 from wheelstore.resolve.problem import Answer, Rules
 from wheelstore.resolve.projects import Catalog
 from wheelstore.resolve.requirements_lines import Variables
 from wheelstore.resolve.solving import NoAnswer
 from wheelstore.resolve.universal import CellError
-from wheelstore.store.layout import Store
 
 
 def run_lock(request: LockRequest, opening: Opening, *, started: float, environ: Mapping[str, str] = os.environ) -> int:
@@ -39,12 +38,10 @@ def run_lock(request: LockRequest, opening: Opening, *, started: float, environ:
         StoreError, ResolveError: what the user has to know; the output is as it was.
     """
     console = Console(quiet=request.quiet, verbose=request.verbose)
-    store, interpreter = opening.result()
-    console.detail(f"{using(interpreter[0])} {interpreter[0].executable}")
     named = named_indexes(request)
     if named:
         request = replace(request, extra_index_urls=(*named.values(), *request.extra_index_urls))
-    lock = _Lock(request, store, interpreter, console, environ)
+    lock = _Lock(request, opening, console, environ)
     try:
         made = lock.run()
     except (NoAnswer, CellError) as error:
@@ -81,8 +78,7 @@ class Made:
 @dataclass(frozen=True, slots=True)
 class _Lock:
     request: LockRequest
-    store: Store
-    interpreter: tuple[Interpreter, str]
+    opening: Opening
     console: Console
     environ: Mapping[str, str]
 
@@ -101,7 +97,7 @@ class _Lock:
                 open_sources(
                     request,
                     inputs.options,
-                    store=self.store,
+                    store=self.opening.store,
                     environ=self.environ,
                     index_strategy=request.index_strategy,
                     refresh=request.refresh,
@@ -128,17 +124,16 @@ class _Lock:
         )
 
     def _with(self, inputs: Inputs, earlier: EarlierPins, rules: Rules, sources: Sources, stack: ExitStack) -> Made:
-        say = self.console.say
-        builds = builds_of(
-            self.request, sources, self.store, self.interpreter, stack=stack, say=say, environ=self.environ
-        )
+        request, environ, opening = self.request, self.environ, self.opening
         facts, offline = sources.indexes.facts, sources.indexes.offline
+        builds = builds_of(request, sources, opening, stack=stack, say=self.console.say, environ=environ)
         reader = MetadataSource(sources.transport, facts, builder=builds, offline=offline)
         catalog = stack.enter_context(closing(Catalog(sources.indexes, reader, rules=rules)))
         stack.callback(reader.flush)
-        recollection = Recollection.of(
-            self.request, self.interpreter[0], inputs, earlier, sources, catalog, environ=self.environ
-        )
+        catalog.want(_certain(inputs))  # while the interpreter may still be starting
+        interpreter, _ = opening.interpreter
+        self.console.detail(f"{using(interpreter)} {interpreter.executable}")
+        recollection = Recollection.of(request, interpreter, inputs, earlier, sources, catalog, environ=environ)
         if self.request.memo and (found := recollection.recall()) is not None:
             return Made.recalled(*found)
         self.console.detail(f"Looking in {', '.join(sources.indexes.sources) or 'no index'}")
@@ -154,7 +149,7 @@ class _Lock:
     def _solve(self, locker: Locker, inputs: Inputs, earlier: EarlierPins) -> tuple[Answer, Inputs]:
         request = self.request
         inputs = locker.complete(inputs)
-        target = target_of(request, self.interpreter[0])
+        target = target_of(request, self.opening.interpreter[0])
         problem = locker.problem(inputs, target, preferred=earlier.preferred, constraints=earlier.constraints)
         if not request.universal and not request.targets:
             return locker.solve(problem), inputs
@@ -167,7 +162,7 @@ class _Lock:
         """What to say of projects that do not want this Python."""
         from wheelstore.resolve.candidates import admits_python
 
-        python = target_of(self.request, self.interpreter[0]).python
+        python = target_of(self.request, self.opening.interpreter[0]).python
         if self.request.universal or self.request.targets:
             return []
         return [
@@ -175,6 +170,12 @@ class _Lock:
             for one in inputs.requires_python
             if not admits_python(one.specifier, python)
         ]
+
+
+def _certain(inputs: Inputs) -> list[str]:
+    """Projects whose pages will be asked for, whatever the target is."""
+    plain = (given.dependency for given in inputs.roots)
+    return [one.name for one in plain if one.source is INDEX and one.marker is None and one.name not in inputs.excludes]
 
 
 def _yanked(answer: Answer) -> list[str]:

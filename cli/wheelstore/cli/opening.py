@@ -16,34 +16,40 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wheelstore.materialize.interpreter import Interpreter
-    from wheelstore.store.layout import Store
 
 
 class Opening:
-    """The store at a path, and the interpreter that `python` names with its stamp, as soon as they are there."""
+    """The store at a path, at once, and the interpreter that `python` names with its stamp, as soon as it is there.
+
+    Raises:
+        StoreError: the store cannot be opened.
+    """
 
     def __init__(self, store: str, python: str | None, environ: Mapping[str, str]) -> None:
-        self._opened: tuple[Store, tuple[Interpreter, str]] | None = None
+        self.store = open_store(store)
+        # Made here: each of its many calls would have a thread wait for 5 ms until the imports let it go on.
+        open_index(self.store.index_path).leave()
+        self._interpreter: tuple[Interpreter, str] | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._open, args=(store, python, environ), name="opening", daemon=True)
+        self._thread = threading.Thread(target=self._find, args=(python, environ), name="opening", daemon=True)
         self._thread.start()
 
-    def _open(self, path: str, python: str | None, environ: Mapping[str, str]) -> None:
+    def _find(self, python: str | None, environ: Mapping[str, str]) -> None:
         try:
-            store = open_store(path)
-            with open_index(store.index_path) as index:
-                self._opened = store, find(python, memory_of(store, index), environ)
+            with open_index(self.store.index_path) as index:
+                self._interpreter = find(python, memory_of(self.store, index), environ)
         except BaseException as error:
             self._error = error
 
-    def result(self) -> tuple[Store, tuple[Interpreter, str]]:
-        """Wait for them.
+    @property
+    def interpreter(self) -> tuple[Interpreter, str]:
+        """The interpreter and its stamp.
 
         Raises:
-            StoreError: the store cannot be opened, or there is no such interpreter.
+            StoreError: there is none, or it does not start.
         """
         self._thread.join()
-        if self._opened is None:
+        if self._interpreter is None:
             assert self._error is not None
             raise self._error
-        return self._opened
+        return self._interpreter
