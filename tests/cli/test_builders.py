@@ -118,6 +118,17 @@ def test_one_environment_serves_all_that_need_the_same(
     assert resolver.asked == [["helper"]]
 
 
+def test_it_may_be_left_in_another_thread_than_it_was_entered_in(tmp_path: Path, resolver: Resolver) -> None:
+    store = open_store(str(tmp_path / "store"))
+    python = facts_of(sys.executable)
+    with open_sources(Common(store=store.root, no_index=True), None, store=store, environ=os.environ) as sources:
+        builder = IsolatedBuilder(Workshop(store, sources, python, "", say=print), resolver, os.environ)
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(builder.__enter__).result()
+        builder.__exit__(None, None, None)
+    assert os.listdir(store.tmp) == []
+
+
 def test_nothing_is_kept_of_an_sdist(tmp_path: Path, builder: IsolatedBuilder) -> None:
     builder.metadata("demo", sdist(make_project(tmp_path / "demo")))
     assert [path for path in (tmp_path / "store" / "tmp").glob("op-*/*") if not path.name.startswith("build-")] == []
