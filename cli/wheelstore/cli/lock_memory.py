@@ -164,7 +164,7 @@ def with_earlier(question: bytes, earlier: bytes | None) -> bytes:
 
 def earlier_of(words: Words) -> bytes | None:
     """The bytes of the lock whose pins stay, if there is one."""
-    if words.upgrade or words.output is None:
+    if words.upgrade or words.output is None or not os.path.isfile(words.output):  # /dev/full has no end
         return None
     try:
         with open(words.output, "rb") as stream:
@@ -213,7 +213,14 @@ def _digest(path: str) -> str:
 
 
 def write_output(path: str, content: bytes) -> bool:
-    """Put the lock where it belongs, whole or not at all, with the mode that it had; false if it is there already."""
+    """Put the lock where it belongs, whole or not at all, with the mode that it had; false if it is there already.
+
+    A device or a pipe is written to, and stays what it is.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as stream:
+            stream.write(content)
+        return True
     path = os.path.realpath(path)
     mode = None
     try:
@@ -231,8 +238,10 @@ def write_output(path: str, content: bytes) -> bool:
             if mode is not None:
                 os.chmod(temporary, mode)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         if os.path.lexists(temporary):
             os.unlink(temporary)
+        if isinstance(error, OSError):  # nobody knows the other name
+            error.filename, error.filename2 = path, None
         raise
     return True

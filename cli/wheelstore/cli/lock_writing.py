@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wheelstore.cli.lock_memory import header_of, read_words
 from wheelstore.cli.lock_request import LockRequest
+from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.indexes import IndexOptions
 from wheelstore.resolve.inputs import Inputs
 from wheelstore.resolve.pins import normalize
@@ -14,6 +15,49 @@ from wheelstore.resolve.problem import NONE_SELECTED, Answer, Rules
 from wheelstore.resolve.requirements_txt import is_pylock
 from wheelstore.resolve.write_pylock import write_pylock
 from wheelstore.resolve.write_requirements import AnnotationStyle, Style, write_requirements
+
+
+class BadOutput(ResolveError):
+    """The lock cannot be written where it is to go, or must not be."""
+
+    def __init__(self, output: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(output, reason)
+        self.output, self.reason, self.hint = output, reason, hint
+
+    def __str__(self) -> str:
+        return f"--output-file {self.output}: {self.reason}" if self.output else f"--output-file: {self.reason}"
+
+
+def check_output(request: LockRequest) -> None:
+    """See before anything is solved that the lock could be written, and would replace nothing that it is made from.
+
+    Raises:
+        BadOutput: it could not, or would.
+    """
+    output = request.output
+    if output is None or request.dry_run:
+        return
+    if not output:
+        raise BadOutput(output, "is empty", "name a file, such as requirements.txt; without -o, it is standard output")
+    if os.path.isdir(output):
+        raise BadOutput(output, "is a directory", f"name a file in it: {os.path.join(output, 'requirements.txt')}")
+    if os.path.exists(output) and not os.path.isfile(output):
+        return
+    directory = os.path.dirname(os.path.realpath(output))
+    shown = os.path.dirname(output) or "."
+    if not os.path.isdir(directory):
+        reason = "is no directory" if os.path.lexists(directory) else "does not exist"
+        raise BadOutput(output, f"{shown} {reason}", "make it first, or name another place")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise BadOutput(output, f"nothing can be written in {shown}", "it takes the permission to make a file there")
+    if any(_is_same(output, path) for path in request.inputs if path != "-"):
+        raise BadOutput(output, "is what the lock is made from, and would be overwritten", "name another file")
+
+
+def _is_same(output: str, given: str) -> bool:
+    """Whether the output is an input, or a file that an input directory stands for."""
+    files = [given, *(os.path.join(given, name) for name in ("pyproject.toml", "setup.py", "setup.cfg"))]
+    return any(os.path.isfile(path) and os.path.isfile(output) and os.path.samefile(path, output) for path in files)
 
 
 def is_toml(request: LockRequest) -> bool:

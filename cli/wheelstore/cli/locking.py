@@ -17,7 +17,7 @@ from wheelstore.cli.lock_recall import Recollection
 from wheelstore.cli.lock_request import LockRequest
 from wheelstore.cli.lock_solving import Locker, builds_of, named_indexes, now, rules_of, target_of
 from wheelstore.cli.lock_warm import locked_line
-from wheelstore.cli.lock_writing import written
+from wheelstore.cli.lock_writing import check_output, written
 from wheelstore.cli.opening import Opening
 from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.resolve.earlier_pins import EarlierPins, earlier_pins
@@ -37,6 +37,7 @@ def run_lock(request: LockRequest, opening: Opening, *, started: float, environ:
     Raises:
         StoreError, ResolveError: what the user has to know; the output is as it was.
     """
+    check_output(request)
     console = Console(quiet=request.quiet, verbose=request.verbose)
     named = named_indexes(request)
     if named:

@@ -60,7 +60,7 @@ def earlier_pins(path: Path | None, *, upgrade: bool = False, upgrade_packages: 
             constraints.append(Given(dependency, f"{_FLAG} {text}", _FLAG))
     raise_all(errors)
     told = tuple(constraints)
-    if upgrade or path is None or not path.exists():
+    if upgrade or path is None or not (path.is_file() or path.is_dir()):  # a pipe would be waited for
         return EarlierPins(constraints=told)
     reader = RequirementsReader(variables=Variables({}), directory=path.parent)
     try:
