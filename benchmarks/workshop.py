@@ -32,7 +32,7 @@ LOCKS = (ROOT / "examples", ROOT / "benchmarks")
 LOCKERS = {
     "pip-compile": ("pip-tools",),
     "poetry": ("poetry",),
-    "pdm": ("pdm", "hishel<2"),  # PDM 2.29 takes hishel 2, and fails with it
+    "pdm": ("pdm[locked]",),  # as its makers tested it: PDM 2.29 takes newer ones, and fails with them
 }
 TARGET_VERSIONS = ("3.12", "3.13", "3.11", "3.14")
 
