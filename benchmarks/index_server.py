@@ -14,6 +14,7 @@ import email.utils
 import hashlib
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from benchmarks.recording import Recording, Upstream
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
 PAGE_CACHING = "max-age=600, public"
 FILE_CACHING = "max-age=365000000, immutable, public"
+UPSTREAM_REQUESTS = 32  # at once, while recording
 REASONS = {
     200: "OK",
     206: "Partial Content",
@@ -192,6 +194,7 @@ async def send(response: Response, writer: asyncio.StreamWriter) -> None:
 async def serve(recording: Recording) -> None:
     """Serve on a free port of loopback until stdin ends."""
     index = Index(recording)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(UPSTREAM_REQUESTS))
     server = await asyncio.start_server(lambda *streams: serve_connection(index, *streams), "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()[:2]
     print(f"http://{host}:{port}/simple/", flush=True)

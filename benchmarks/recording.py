@@ -75,6 +75,7 @@ class Recording:
         self._files.mkdir(parents=True, exist_ok=True)
         self._upstream = upstream
         self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
         self._addresses: dict[str, str] = {}
 
     def page(self, project: str) -> bytes | None:
@@ -109,6 +110,8 @@ class Recording:
         if path.is_file():
             return path
         with self._lock:
+            recording = self._locks.setdefault(name.removesuffix(METADATA), threading.Lock())
+        with recording:
             if not path.is_file() and not self._record_metadata(name) and not self._record(name.removesuffix(METADATA)):
                 return None
         return path if path.is_file() else None
