@@ -16,6 +16,7 @@ import pytest
 from support.problems import NO_DIRECT, Release, World, catalog_of, problem_of
 
 from wheelstore.resolve.explanation import Explanation, explain
+from wheelstore.resolve.problem import Prereleases, Rules
 from wheelstore.resolve.solving import NoAnswer, solve
 
 
@@ -121,7 +122,7 @@ def test_what_cannot_be_taken_and_what_is_said_of_the_rest() -> None:
         "a": {"1": ["b"], "2": ["b"], "3": Release(yanked="")},
         "b": {"1": Release(broken=True), "2rc1": []},
     }
-    assert told(world, "a", "b>0") == [
+    assert told(world, "a", "b>0", rules=Rules(prereleases=Prereleases.DISALLOW)) == [
         (
             "Because you require b>0 (requirements.in:2), b==2rc1 cannot be taken (pre-release) and "
             "b==1 cannot be taken (unusable metadata), your requirements cannot be"

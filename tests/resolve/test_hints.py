@@ -29,7 +29,8 @@ def test_versions_that_exclude_each_other_need_no_hint() -> None:
 
 def test_a_prerelease_would_fit() -> None:
     world: World = {"a": {"1": [], "2rc1": [], "2rc2": []}}
-    assert hints(world, "a>1") == ("a==2rc2 is a pre-release; --prerelease allow takes those",)
+    explicit = Rules(prereleases=Prereleases.EXPLICIT)
+    assert hints(world, "a>1", rules=explicit) == ("a==2rc2 is a pre-release; --prerelease allow takes those",)
     assert hints(world, "a>1", rules=Rules(prereleases=Prereleases.DISALLOW)) == (
         "a==2rc2 is a pre-release, and --prerelease disallow leaves those out",
     )
@@ -126,4 +127,4 @@ def test_there_are_never_many() -> None:
             "0": Release(["b @ https://files.test/b.zip"]),
         }
     }
-    assert len(hints(world, "a")) == 4
+    assert len(hints(world, "a", rules=Rules(prereleases=Prereleases.EXPLICIT))) == 4

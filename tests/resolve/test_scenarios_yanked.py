@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.scenarios import Scenario, all_of
 
-from wheelstore.resolve.problem import Rules
+from wheelstore.resolve.problem import Prereleases, Rules
 
 FEBRUARY = 1_706_745_600.0
 WIN, LINUX, PY311 = "cp312-cp312-win_amd64", "cp312-cp312-manylinux_2_17_x86_64", "cp311-cp311-manylinux_2_17_x86_64"
@@ -292,7 +292,7 @@ hint: a==1.0 was published at 2024-03-01T00:00:00Z, and --exclude-newer 2024-02-
         a 8.0 at=2024-01-01 -> b @ https://files.test/b-1.0-py3-none-any.whl
         """,
         roots="a",
-        rules=Rules(exclude_newer=FEBRUARY, only_binary=all_of()),
+        rules=Rules(exclude_newer=FEBRUARY, only_binary=all_of(), prereleases=Prereleases.EXPLICIT),
         error="""
 Because you require a (requirements.in:1), a==7.0a1 cannot be taken (pre-release), a==1.0 cannot be taken (yanked), a==2.0 cannot be taken (requires another
   Python), a==3.0 cannot be taken (no wheel for this platform), a==4.0 cannot be taken (published too late), a==5.0 cannot be taken (only in a format that was

@@ -34,7 +34,7 @@ class Prereleases(Enum):
     ALLOW = "allow"
     DISALLOW = "disallow"
     IF_NECESSARY = "if-necessary"
-    """Of projects that have nothing else."""
+    """Where nothing else is left."""
     EXPLICIT = "explicit"
     """Of projects that an input names with a pre-release in its specifier."""
     IF_NECESSARY_OR_EXPLICIT = "if-necessary-or-explicit"

@@ -128,14 +128,16 @@ def _sorted(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=Version)
 
 
-def admitted(project: Project, prereleases: Prereleases, *, explicit: bool) -> Range:
-    """The versions that may be taken as far as pre-releases go; `explicit`: an input names one of it."""
-    if prereleases is Prereleases.ALLOW:
-        return project.known
-    if explicit and prereleases in (Prereleases.EXPLICIT, Prereleases.IF_NECESSARY_OR_EXPLICIT):
-        return project.known
-    necessary = prereleases in (Prereleases.IF_NECESSARY, Prereleases.IF_NECESSARY_OR_EXPLICIT)
-    return project.known if necessary and not project.stable else project.stable
+def admitted(project: Project, prereleases: Prereleases, *, explicit: bool) -> tuple[Range, Range]:
+    """The versions that may be taken as far as pre-releases go, and those of them that are taken before the others.
+
+    What is necessary is for the solver to find out, which takes pre-releases where no release is left, as uv does.
+    """
+    is_explicit = explicit and prereleases in (Prereleases.EXPLICIT, Prereleases.IF_NECESSARY_OR_EXPLICIT)
+    if prereleases is Prereleases.ALLOW or is_explicit:
+        return project.known, project.known
+    is_necessary = prereleases in (Prereleases.IF_NECESSARY, Prereleases.IF_NECESSARY_OR_EXPLICIT)
+    return (project.known if is_necessary else project.stable), project.stable
 
 
 class Catalog:

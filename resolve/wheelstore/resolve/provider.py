@@ -8,6 +8,7 @@ is chosen from, so that the solver only learns that nothing is left, and `explan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from nab_resolver.resolver import BaseProvider
@@ -17,7 +18,7 @@ from wheelstore.resolve.dependencies import applies, parse_dependency
 from wheelstore.resolve.direct_sources import DirectSources
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.pins import IndexSource
-from wheelstore.resolve.problem import Dependency, Metadata, Preference, Prereleases, Problem
+from wheelstore.resolve.problem import Dependency, Metadata, Preference, Problem
 from wheelstore.resolve.projects import Catalog, Project, admitted
 from wheelstore.resolve.ranges import FULL, Range
 from wheelstore.resolve.requirement import BadRequirement
@@ -45,6 +46,7 @@ class Provider(BaseProvider[str, int]):
         self.projects: dict[str, Project] = {}
         self._rules = problem.rules
         self._allowed: dict[str, Range] = {}
+        self._sooner: dict[str, Range] = {}  # than other pre-releases
         self._dependencies: dict[tuple[str, int], Mapping[str, Range]] = {}
         names = dict.fromkeys(given.dependency.name for given in problem.roots)
         self._order: dict[str, int] = {name: number for number, name in enumerate(names)}
@@ -130,7 +132,8 @@ class Provider(BaseProvider[str, int]):
         if project is None:
             project = self.direct.project(name) or self.catalog.project(name)
             self.projects[name] = project
-            self._allowed[name] = admitted(project, self._rules.prereleases, explicit=name in self._explicit)
+            explicit = name in self._explicit
+            self._allowed[name], self._sooner[name] = admitted(project, self._rules.prereleases, explicit=explicit)
         return project
 
     def allowed(self, name: str) -> Range:
@@ -165,25 +168,21 @@ class Provider(BaseProvider[str, int]):
         left = int(among) & int(self._allowed[name])
         preferred = self.problem.preferred.get(name)
         if preferred is not None:
-            kept = int(among) if self._keeps_prereleases() else left
             for number in project.versions.exactly(preferred).numbers():
-                if kept >> number & 1 and self._can_be_taken(project, number):
+                if left >> number & 1 and self._can_be_taken(project, number):
                     return number
         lowest = self._rules.preference is Preference.LOWEST or (
             self._rules.preference is Preference.LOWEST_DIRECT and name in self._direct_names
         )
-        for group in project.groups:
-            part = left & group
+        sooner = int(self._sooner[name])
+        for bits, group in product((sooner, ~sooner), project.groups):
+            part = left & bits & group
             while part:
                 number = (part & -part).bit_length() - 1 if lowest else part.bit_length() - 1
                 if self._can_be_taken(project, number):
                     return number
                 part &= ~(1 << number)
         return None
-
-    def _keeps_prereleases(self) -> bool:
-        """Whether a pre-release of an earlier lock stays; as in uv, where pre-releases are not ruled out as such."""
-        return self._rules.prereleases in (Prereleases.IF_NECESSARY, Prereleases.IF_NECESSARY_OR_EXPLICIT)
 
     def _can_be_taken(self, project: Project, number: int) -> bool:
         if number in project.refused:
@@ -275,7 +274,7 @@ class Provider(BaseProvider[str, int]):
             left = int(allowed) & int(self._allowed[name])
             if not left:
                 continue
-            number = left.bit_length() - 1
+            number = (left & int(self._sooner[name]) or left).bit_length() - 1
             usable = project.look(
                 number, rules=self._rules, target=self.problem.target, pinned=self._is_pinned(project, number)
             )
