@@ -232,9 +232,9 @@ def test_a_grid_of_stairs() -> None:
         "b": {str(number): [f"a<={number}"] for number in range(N)},
     }
     assert told(world, "a", "b") == [
-        "Because you require a (requirements.in:1) and all versions of a depend on b<79, b<79 is needed.",
-        "And because b<79 depends on a<79, a<79 is needed.",
-        "In the same way, step by step, b<0 is needed and a<=0 is needed.",
+        "Because you require b (requirements.in:2) and all versions of b depend on a, a is needed.",
+        "And because all versions of a depend on b<79, b<79 is needed.",
+        "In the same way, step by step, a<=0 is needed and b<0 is needed.",
         f"And because there are only versions 0 to 79 of b, {END}",
     ]
 

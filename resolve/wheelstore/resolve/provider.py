@@ -87,15 +87,20 @@ class Provider(BaseProvider[str, int]):
         version_range: Bits,
         conflict_counts: Mapping[str, int],
         culprit_counts: Mapping[str, int] | None = None,
-    ) -> tuple[bool, int, int, str]:
-        """What has one version left first, then what keeps conflicting, then as they were met; extras after theirs."""
+    ) -> tuple[bool, int, int, int, str]:
+        """What has one version left first, then what keeps losing its own, then as they were met; extras after theirs.
+
+        What keeps making others lose theirs comes after those: chosen first again, it would again send them through
+        all their versions.
+        """
         name, extra = split(package)
         known = self.project(name).known
         single = (version_range & known).bit_count() <= 1
-        conflicts = conflict_counts.get(package, 0) + (culprit_counts or {}).get(package, 0)
+        lost, won = conflict_counts.get(package, 0), (culprit_counts or {}).get(package, 0)
         return (
             not single,
-            -conflicts if conflicts >= _MANY else 0,
+            -lost if lost >= _MANY else 0,
+            won if won >= _MANY else 0,
             self._order.setdefault(name, len(self._order)),
             extra,
         )
