@@ -25,7 +25,16 @@ CLOUD = "\n".join(
     + ["s3transfer 0.1", "urllib3 1.26", "urllib3 2.2"]
 )
 
+# One release of a dependency that no version of a long history admits, but for the first, from before it was declared.
+HISTORY = "\n".join(["aws 0.1", *(f"aws 1.{n} -> date<4" for n in range(1, 60)), "date 2.0", "date 4.0"])
+
 SCENARIOS = (
+    Scenario(
+        name="a long history does not give way to one release",
+        index=HISTORY,
+        roots="date | aws",
+        pins="aws 1.59, date 2.0",
+    ),
     Scenario(
         name="one step",
         index="""
