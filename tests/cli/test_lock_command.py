@@ -437,3 +437,13 @@ def test_a_store_of_somebody_else_is_enough(lock: Callable[..., Ran], monkeypatc
     first = lock()
     monkeypatch.setattr("wheelstore.store.layout.Store.writable", False)
     assert lock("--no-memo").stdout == first.stdout
+
+
+def test_a_lock_with_the_suffix_of_another_format_is_not_written(lock: Callable[..., Ran], work: Path) -> None:
+    ran = lock("-o", "prod.toml")
+    assert ran.status == 1
+    assert "(PEP 751)" in ran.stderr
+    assert "name it pylock.prod.toml" in ran.stderr
+    assert not (work / "prod.toml").exists()
+    assert lock("-o", "prod.toml", "--format", "requirements.txt").status == 0
+    assert pins((work / "prod.toml").read_text())

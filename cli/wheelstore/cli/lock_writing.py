@@ -43,6 +43,11 @@ def check_output(request: LockRequest) -> None:
         raise BadOutput(output, "is a directory", f"name a file in it: {os.path.join(output, 'requirements.txt')}")
     if os.path.exists(output) and not os.path.isfile(output):
         return
+    stem, suffix = os.path.splitext(os.path.basename(output))
+    if suffix == ".toml" and request.looks.format is None and not is_toml(request):
+        name = f"pylock.{stem.replace('.pylock', '').replace('.', '-')}.toml"
+        reason = "a pylock.toml is called pylock.toml or pylock.NAME.toml (PEP 751)"
+        raise BadOutput(output, reason, f"name it {name}, or say which format it has with --format")
     directory = os.path.dirname(os.path.realpath(output))
     shown = os.path.dirname(output) or "."
     if not os.path.isdir(directory):
