@@ -243,6 +243,27 @@ hint: a project has one source in an environment; --override decides which
         pins="b 1.0, c 1.0, y 2.0",
     ),
     Scenario(
+        name="a URL that an index brings with an extra",
+        index="x 1.0 -> | [e] c\nx 2.0 -> | [e] c | b @ " + URL + " ; extra == 'e'\nc 1.0\nb 3.0",
+        roots="x[e]",
+        pins="c 1.0, x[e] 1.0",
+    ),
+    Scenario(
+        name="an extra with a URL that nobody asks for",
+        index="x 1.0\nx 2.0 -> | [e] c | b @ " + URL + " ; extra == 'e'\nc 1.0\nb 3.0",
+        roots="x",
+        pins="x 2.0",
+    ),
+    Scenario(
+        name="only an extra with a URL",
+        index="x 2.0 -> | [e] c | b @ " + URL + " ; extra == 'e'\nc 1.0\nb 3.0",
+        roots="x[e]",
+        error="""
+Because you require x[e] (requirements.in:1) and x==2.0 cannot be taken (depends on a URL that was not asked for), your requirements cannot be satisfied.
+hint: x==2.0 depends on b @ https://files.test/b-1.0-py3-none-any.whl ; extra == 'e'; to allow that, require it yourself
+""",
+    ),
+    Scenario(
         name="only versions with a URL",
         index=DIRECT,
         roots="y>1",

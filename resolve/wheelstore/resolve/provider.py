@@ -68,14 +68,15 @@ class Provider(BaseProvider[str, int]):
         """The best version of a range that can be taken."""
         name, extra = split(package)
         if extra and (base := self._positive.get(name)) is not None:
-            found = self._best(name, version_range & base)
+            found = self._best(name, version_range & base, extra)
             if found is not None:
                 return found
-        return self._best(name, version_range)
+        return self._best(name, version_range, extra)
 
     def has_satisfying_version(self, package: str, version_range: Bits) -> bool:
         """Whether there is one."""
-        return self._best(split(package)[0], version_range) is not None
+        name, extra = split(package)
+        return self._best(name, version_range, extra) is not None
 
     def receive_partial_solution_hint(self, positive_ranges: Mapping[str, Any], decisions: Mapping[str, int]) -> None:  # noqa: ARG002
         """Keep what the solver has come to: an extra is chosen at a version that its project may have."""
@@ -168,13 +169,13 @@ class Provider(BaseProvider[str, int]):
         """Whether the solver has asked what a version depends on."""
         return (package, version) in self._dependencies
 
-    def _best(self, name: str, among: Range) -> int | None:
+    def _best(self, name: str, among: Range, extra: str) -> int | None:
         project = self.project(name)
         left = int(among) & int(self._allowed[name])
         preferred = self.problem.preferred.get(name)
         if preferred is not None:
             for number in project.versions.exactly(preferred).numbers():
-                if left >> number & 1 and self._can_be_taken(project, number):
+                if left >> number & 1 and self._can_be_taken(project, number, extra):
                     return number
         lowest = self._rules.preference is Preference.LOWEST or (
             self._rules.preference is Preference.LOWEST_DIRECT and name in self._direct_names
@@ -184,24 +185,27 @@ class Provider(BaseProvider[str, int]):
             part = left & bits & group
             while part:
                 number = (part & -part).bit_length() - 1 if lowest else part.bit_length() - 1
-                if self._can_be_taken(project, number):
+                if self._can_be_taken(project, number, extra):
                     return number
                 part &= ~(1 << number)
         return None
 
-    def _can_be_taken(self, project: Project, number: int) -> bool:
+    def _can_be_taken(self, project: Project, number: int, extra: str) -> bool:
+        """Whether a version can be chosen; one with an extra of which it cannot, cannot at all."""
         if number in project.refused:
             return False
         name = project.name
-        if self.direct.metadata(name) is not None:
-            return True
+        metadata = self.direct.metadata(name)
+        if metadata is not None:
+            return not self._has_stranger(project, number, metadata, extra)
         pinned = self._is_pinned(project, number)
         usable = project.look(number, rules=self._rules, target=self.problem.target, pinned=pinned)
         if usable is None:
             return False
         try:
             metadata = self.catalog.metadata(usable.source, name)
-            dependencies = self._effective(metadata, "")
+            if self._has_stranger(project, number, metadata, extra):
+                return False
         except (ResolveError, BadRequirement) as error:
             if getattr(error, "is_outage", False):
                 raise
@@ -210,15 +214,24 @@ class Provider(BaseProvider[str, int]):
         if not admits_python(metadata.requires_python, self.problem.target.python):  # where the page did not say so
             project.refuse(number, Refusal(Why.PYTHON, metadata.requires_python or ""))
             return False
-        stranger = next((one for one in dependencies if not self._is_known(one)), None)
-        if stranger is not None:
-            project.refuse(number, Refusal(Why.DIRECT, stranger.text))
-            return False
-        itself = [one for one in dependencies if one.name == name]
+        itself = [one for one in self._effective(metadata, "") if one.name == name]
         if any(number not in project.versions.range_of(one.specifier) for one in itself):
             project.refuse(number, Refusal(Why.METADATA, "it depends on another version of itself"))
             return False
         return True
+
+    def _has_stranger(self, project: Project, number: int, metadata: Metadata, extra: str) -> bool:
+        """Refuse a version that asks for a project at an address that nobody chose; an index's is another one.
+
+        Raises:
+            BadRequirement: it asks for what is no requirement.
+        """
+        extras = ("", extra) if extra else ("",)
+        asked = (one for some in extras for one in self._effective(metadata, some))
+        stranger = next((one for one in asked if not self._is_known(one)), None)
+        if stranger is not None:
+            project.refuse(number, Refusal(Why.DIRECT, stranger.text))
+        return stranger is not None
 
     def _is_known(self, dependency: Dependency) -> bool:
         return isinstance(dependency.source, IndexSource) or self.direct.has(dependency)
