@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.commands import Ran
 from support.front_door import FrontDoor, call_store
-from support.servers import IndexServer
+from support.servers import Fault, IndexServer
 from support.wheels import make_wheel, sha256_of
 
 import wheelstore.cli.lock_solving
@@ -447,3 +448,45 @@ def test_a_lock_with_the_suffix_of_another_format_is_not_written(lock: Callable[
     assert not (work / "prod.toml").exists()
     assert lock("-o", "prod.toml", "--format", "requirements.txt").status == 0
     assert pins((work / "prod.toml").read_text())
+
+
+def test_what_could_not_be_had_is_asked_for_the_next_time(lock: Callable[..., Ran], server: IndexServer) -> None:
+    name = "base-3.0-py3-none-any.whl"
+    for asked in (name, f"{name}.metadata"):
+        server.fault(asked, Fault(status=404))
+    assert pins(lock().stdout) == ["base==2.0", "top==1.0"]
+    for asked in (name, f"{name}.metadata"):
+        server.fault(asked)
+    assert pins(lock().stdout) == ["base==3.0", "top==1.0"]
+
+
+def test_a_file_that_changes_while_it_is_locked_is_read_again(
+    lock: Callable[..., Ran], work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "c.txt").write_text("base<3\n")
+    solve = wheelstore.cli.lock_solving.solve
+
+    def edit_and_solve(*arguments: Any) -> Any:
+        (work / "c.txt").write_text("base<2\n")
+        return solve(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(wheelstore.cli.lock_solving, "solve", edit_and_solve)
+        assert pins(lock("-c", "c.txt").stdout) == ["base==2.0", "top==1.0"]
+    assert pins(lock("-c", "c.txt").stdout) == ["base==1.0", "top==1.0"]
+
+
+def test_a_local_file_that_is_replaced_is_read_again(lock: Callable[..., Ran], work: Path) -> None:
+    wheel = make_wheel(work / "here", "mine", "1.0")
+    (work / "page.html").write_text(f'<a href="here/{wheel.name}">{wheel.name}</a>')
+    (work / "requirements.in").write_text("mine\n")
+    assert pins(lock("-f", "page.html").stdout) == ["mine==1.0"]
+    make_wheel(work / "here", "mine", "1.0", requires=["base"])
+    assert pins(lock("-f", "page.html").stdout) == ["base==3.0", "mine==1.0"]
+
+
+def test_a_link_to_nowhere_beside_the_wheels_is_nothing(lock: Callable[..., Ran], work: Path) -> None:
+    make_wheel(work / "links", "base", "5.0")
+    (work / "links" / "gone.whl").symlink_to(work / "nowhere")
+    for _ in range(2):
+        assert pins(lock("--find-links", "links").stdout) == ["base==5.0", "top==1.0"]

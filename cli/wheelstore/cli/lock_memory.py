@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from wheelstore.materialize.interpreter import Interpreter
 
-_FORMAT = "2"  # of what a key covers and of how an answer is packed
+_FORMAT = "3"  # of what a key covers and of how an answer is packed
 _ABSENT, _LISTING = "-", "listing:"
+_DISTRIBUTIONS = (".whl", ".tar.gz", ".zip")
 
 _VALUES = frozenset(
     {
@@ -202,12 +203,15 @@ def files_hold(packed: str) -> bool:
 
 def _digest(path: str) -> str:
     try:
+        if path.endswith(_DISTRIBUTIONS):  # reading them all would take longer than to solve
+            status = os.stat(path)
+            return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+        if os.path.isdir(path):
+            entries = sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in os.scandir(path))
+            listing = "\n".join(f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in entries)
+            return _LISTING + blake3(listing.encode("utf-8", "surrogateescape")).hexdigest()
         with open(path, "rb") as stream:
             return blake3(stream.read()).hexdigest()
-    except IsADirectoryError:
-        entries = sorted((entry.name, entry.stat()) for entry in os.scandir(path))
-        listing = "\n".join(f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in entries)
-        return _LISTING + blake3(listing.encode("utf-8", "surrogateescape")).hexdigest()
     except OSError:
         return _ABSENT
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Mapping
@@ -25,7 +26,8 @@ from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.facts import LockAnswer
 from wheelstore.resolve.find_links import local_path
 from wheelstore.resolve.inputs import Inputs
-from wheelstore.resolve.pins import IndexSource
+from wheelstore.resolve.metadata_source import MetadataSource
+from wheelstore.resolve.pins import IndexSource, LockInput
 from wheelstore.resolve.problem import Answer
 from wheelstore.resolve.projects import Catalog
 
@@ -34,13 +36,15 @@ from wheelstore.resolve.projects import Catalog
 class Recollection:
     """The question of one command; without an `asked` one, nothing is recalled or remembered.
 
-    `files` are what was read beside the inputs that were named.
+    `files` are what was read beside the inputs that were named, packed as they are before anything is solved; `read` is
+    everything that was read, with the digests of the bytes that count.
     """
 
     request: LockRequest
     asked: bytes | None
     earlier: bytes | None
-    files: tuple[str, ...]
+    files: str
+    read: tuple[LockInput, ...]
     sources: Sources
     catalog: Catalog
 
@@ -60,15 +64,16 @@ class Recollection:
         words = read_words(request.arguments)
         depends = bool(inputs.environment_names or inputs.sources_to_build or earlier.warnings)
         if words is None or depends or depends_on_now(request):
-            return cls(request, None, None, (), sources, catalog)
+            return cls(request, None, None, "", (), sources, catalog)
         asked = question(words, request.inputs, interpreter, environ)
+        all_read = tuple(one for one in (*inputs.inputs, *earlier.inputs) if str(one.path) != "-")
         read = [str(one.path) for one in inputs.inputs if str(one.path) != "-"]
         settings = configuration_files(surroundings(environ))
         places = (local_path(one) for one in sources.indexes.sources if one.startswith("file:"))
         files = [os.path.abspath(path) for path in (*read, *settings, *filter(None, places))]
         named = {os.path.abspath(path) for path in request.inputs}
-        kept = tuple(path for path in files if path not in named)
-        return cls(request, asked, earlier_of(words), kept, sources, catalog)
+        kept = pack_files(path for path in files if path not in named)
+        return cls(request, asked, earlier_of(words), kept, all_read, sources, catalog)
 
     def recall(self) -> tuple[str, bytes] | None:
         """The lock of last time, with what is said of it, if it would come out again; indexes may be asked for that."""
@@ -110,25 +115,36 @@ class Recollection:
             self.catalog.project(project)
         indexes.flush()
 
-    def remember(self, said: str, output: bytes, answer: Answer) -> None:
-        """Keep the lock, if it depends on nothing else than what can be looked at.
+    def remember(self, said: str, output: bytes, answer: Answer, *, reader: MetadataSource) -> None:
+        """Keep the lock, if it depends on nothing else than what can be looked at, and that has not changed meanwhile.
 
-        It answers the same question also when it is itself the lock whose pins stay.
+        It answers the same question also when it is itself the lock whose pins stay. What `reader` could not get may
+        be there the next time, and then there is another answer.
         """
         indexes = self.sources.indexes
-        if self.asked is None or indexes.offline or indexes.unreachable():
+        if self.asked is None or indexes.offline or indexes.unreachable() or reader.has_failed:
+            return
+        if not files_hold(self.files) or not all(map(_is_unchanged, self.read)):
             return
         if not all(isinstance(one.source, IndexSource) for one in answer.chosen):
             return
         consulted = indexes.consulted()
         pages = {url: (page.project, page.body) for url, page in consulted.items() if not url.startswith("file:")}
         local = (local_path(url) for url in consulted if url.startswith("file:"))
-        kept = LockAnswer(pack_files((*self.files, *map(_page_at, filter(None, local)))), said, output)
+        here = pack_files((*map(_page_at, filter(None, local)), *reader.local_files))
+        kept = LockAnswer("\x1e".join(filter(None, (self.files, here))), said, output)
         keys = {with_earlier(self.asked, self.earlier)}
         if self.request.output is not None and not self.request.upgrade:
             keys.add(with_earlier(self.asked, output))
         for key in keys:
             indexes.facts.remember_answer(key, kept, pages, used=time.time())
+
+
+def _is_unchanged(read: LockInput) -> bool:
+    try:
+        return hashlib.sha256(read.path.read_bytes()).hexdigest() == read.sha256
+    except OSError:
+        return False
 
 
 def _page_at(path: str) -> str:

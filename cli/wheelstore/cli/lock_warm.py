@@ -62,6 +62,7 @@ def _recall(words: Words, store: str, environ: Mapping[str, str]) -> tuple[str, 
     try:
         connection = sqlite3.connect(f"{store}/resolve.sqlite3")
         try:
+            connection.execute("BEGIN")  # both are of one moment
             row = connection.execute(_ANSWER, (key,)).fetchone()
             if row is None or not files_hold(row[0]):
                 return None

@@ -144,7 +144,7 @@ class _Lock:
         warnings = (*earlier.warnings, *_yanked(answer), *self._pythons(inputs))
         made = Made(output, tuple(f"{one.name}=={one.version}" for one in answer.chosen), warnings)
         sources.indexes.flush()
-        recollection.remember(made.said, output, answer)
+        recollection.remember(made.said, output, answer, reader=reader)
         return made
 
     def _solve(self, locker: Locker, inputs: Inputs, earlier: EarlierPins) -> tuple[Answer, Inputs]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self
@@ -151,22 +151,22 @@ class Facts:
 
     def answer(self, key: bytes) -> tuple[LockAnswer, dict[str, tuple[str, bytes]]] | None:
         """Recall a lock, and the pages that it comes from: by URL, whose page it was and the sha256 of its bytes."""
-        rows = self._read("SELECT inputs, said, output FROM answers WHERE key = ?", (key,))
-        if not rows:
-            return None
-        pages = self._read("SELECT url, project, body FROM answer_pages WHERE key = ?", (key,))
-        return LockAnswer(*rows[0]), {url: (project, body) for url, project, body in pages}
+        with self._transaction("DEFERRED"):
+            rows = self._connection.execute("SELECT inputs, said, output FROM answers WHERE key = ?", (key,)).fetchall()
+            pages = self._connection.execute("SELECT url, project, body FROM answer_pages WHERE key = ?", (key,))
+            found = {url: (project, body) for url, project, body in pages}
+            return (LockAnswer(*rows[0]), found) if rows else None
+        return None
 
     def remember_answer(
         self, key: bytes, answer: LockAnswer, pages: Mapping[str, tuple[str, bytes]], *, used: float
     ) -> None:
-        """Keep a lock; it is only found when it is whole."""
-        self._write("DELETE FROM answers WHERE key = ?", [(key,)])
-        self._write("DELETE FROM answer_pages WHERE key = ?", [(key,)])
-        self._write(
-            "INSERT OR REPLACE INTO answer_pages VALUES (?, ?, ?, ?)", [(key, url, *pages[url]) for url in pages]
-        )
-        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", [(key, used, *answer)])
+        """Keep a lock and what it comes from, both or neither."""
+        with self._transaction("IMMEDIATE"):
+            self._connection.execute("DELETE FROM answer_pages WHERE key = ?", (key,))
+            rows = [(key, url, *pages[url]) for url in pages]
+            self._connection.executemany("INSERT INTO answer_pages VALUES (?, ?, ?, ?)", rows)
+            self._connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", (key, used, *answer))
 
     def local_hash(self, path: str, stamp: str) -> str | None:
         """Recall the hex sha256 of a local file, unless its stamp has changed."""
@@ -190,8 +190,9 @@ class Facts:
         A time in the future, by a clock that was wrong, counts as now.
         """
         count = self._write("DELETE FROM pages WHERE min(fetched, ?) <= ?", [(now, before)])
-        self._write("DELETE FROM answers WHERE min(used, ?) <= ?", [(now, before)])
-        self._write("DELETE FROM answer_pages WHERE key NOT IN (SELECT key FROM answers)", [()])
+        with self._transaction("IMMEDIATE"):
+            self._connection.execute("DELETE FROM answers WHERE min(used, ?) <= ?", (now, before))
+            self._connection.execute("DELETE FROM answer_pages WHERE key NOT IN (SELECT key FROM answers)")
         free = -1
         while (rows := self._read("PRAGMA freelist_count", ())) and rows[0][0] not in (0, free):
             free = rows[0][0]
@@ -212,18 +213,23 @@ class Facts:
         return []
 
     def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Run one statement for each row; a database that cannot be written now simply learns nothing."""
+        """Run one statement for each row."""
+        with self._transaction("IMMEDIATE"):
+            return self._connection.executemany(sql, rows).rowcount
+        return 0
+
+    @contextmanager
+    def _transaction(self, kind: str) -> Iterator[None]:
+        """Several statements as one; a database that cannot be written, or read, now learns and knows nothing."""
         with self._lock, suppress(sqlite3.DatabaseError):
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(f"BEGIN {kind}")
             try:
-                count = self._connection.executemany(sql, rows).rowcount
+                yield
+                self._connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.DatabaseError):
                     self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
-            return count
-        return 0
 
 
 def _open(path: Path | None) -> sqlite3.Connection:

@@ -73,7 +73,12 @@ class _Found(NamedTuple):
 
 
 class MetadataSource:
-    """Finds each file's metadata once in its life; thread-safe. What was learned is written by `flush`."""
+    """Finds each file's metadata once in its life; thread-safe. What was learned is written by `flush`.
+
+    Attributes:
+        has_failed: something could not be had that may be there the next time: a fetch or a build did not succeed.
+        local_files: paths of the files on this machine that were asked for.
+    """
 
     def __init__(
         self,
@@ -87,6 +92,8 @@ class MetadataSource:
         """Fetch through `transport`, remember in `facts`; files that are fetched whole are in `scratch` meanwhile."""
         self._transport, self._facts, self._builder = transport, facts, builder
         self._offline, self._scratch = offline, scratch
+        self.has_failed = False
+        self.local_files: set[str] = set()
         self._archives = RemoteZips(transport)
         self._found: Once[bytes, Metadata] = Once()
         self._lock = threading.Lock()
@@ -146,6 +153,9 @@ class MetadataSource:
             found = self._look(file, name)
         except BadMetadata as error:
             raise error if error.where else BadMetadata(error.reason, where=file.url) from None
+        except BaseException:
+            self.has_failed = True
+            raise
         check_identity(found.metadata, filename=file.filename, name=name, where=file.url)
         if found.is_costly:
             self._remember(key, found)
@@ -164,7 +174,9 @@ class MetadataSource:
         """Find the metadata. To remember that of a wheel on this machine is not worth it."""
         is_wheel = file.filename.endswith(".whl")
         if file.url[:5].lower() == "file:":
-            return _Found(self._look_here(file, name, path_of(file.url)), is_costly=not is_wheel)
+            path = path_of(file.url)
+            self.local_files.add(path)
+            return _Found(self._look_here(file, name, path), is_costly=not is_wheel)
         if self._offline:
             raise UnknownOffline(file.url)
         beside = self._sidecar(file)
