@@ -18,6 +18,7 @@ from support.wheels import make_wheel, sha256_of
 
 import wheelstore.cli.lock_solving
 import wheelstore.cli.main
+import wheelstore.resolve.solving
 from wheelstore.cli import front, lock_memory
 from wheelstore.cli.lock_commands import lock as lock_command
 
@@ -464,7 +465,7 @@ def test_a_file_that_changes_while_it_is_locked_is_read_again(
     lock: Callable[..., Ran], work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (work / "c.txt").write_text("base<3\n")
-    solve = wheelstore.cli.lock_solving.solve
+    solve = wheelstore.resolve.solving.solve
 
     def edit_and_solve(*arguments: Any) -> Any:
         (work / "c.txt").write_text("base<2\n")

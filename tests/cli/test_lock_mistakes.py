@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.commands import Ran
 from support.front_door import FrontDoor
-from support.servers import IndexServer
+from support.servers import Answer, Fault, IndexServer
 from support.wheels import make_wheel
 
 
@@ -76,3 +76,82 @@ def test_a_pipe_is_written_to_and_stays_one(lock: Callable[..., Ran], work: Path
         listener.join(30)
         assert (ran.status, heard) == (0, ["base==3.0\n    # via -r requirements.in\n"]), ran.stderr
         assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("http://[bad", "redirected to what is no URL: Invalid IPv6 URL"),
+        ("http://h:999999/", "redirected to http://h:999999/: this is no URL: Port out of range 0-65535"),
+        ("ftp://h/x", "redirected to ftp://h/x: only http:, https: and file: URLs can be fetched"),
+        ("http://a b/", "this is no URL that HTTP can ask for"),
+    ],
+)
+def test_a_redirect_to_nowhere(lock: Callable[..., Ran], server: IndexServer, target: str, error: str) -> None:
+    server.fault("/simple/base/", Fault(redirect=target))
+    ran = lock()
+    assert (ran.status, ran.errors) == (1, [f"{server.index_url}base/: {error}"]), ran.stderr
+
+
+def test_who_refuses_after_a_redirect_is_named(lock: Callable[..., Ran], server: IndexServer) -> None:
+    server.credentials = ("joe", "secret")
+    elsewhere = server.index_url.replace("127.0.0.1", "localhost") + "base/"
+    server.fault("/simple/base/", Fault(redirect=elsewhere))
+    ran = lock("-i", server.index_url.replace("//", "//joe:secret@"))
+    assert ran.errors == [
+        f"{server.index_url.replace('//', '//****@')}base/: HTTP 401 Unauthorized (redirected to {elsewhere})"
+    ]
+    assert [("authorization" in request.headers) for request in server.log] == [True, False]
+
+
+@pytest.mark.parametrize("url", ["http://a b/", "http://[bad/", "http://h:99999/", "ftp://h/"])
+def test_an_index_url_that_is_none(lock: Callable[..., Ran], url: str) -> None:
+    ran = lock("-i", url)
+    assert (ran.status, len(ran.errors), len(ran.stderr.splitlines())) == (1, 1, 1), ran.stderr
+
+
+_ASKED = "def get_requires_for_build_wheel(config=None):\n    return {}\n"
+_TOLD = (
+    "def get_requires_for_build_wheel(config=None):\n    return []\n"
+    "def prepare_metadata_for_build_wheel(directory, config=None):\n"
+    "    import os\n    os.mkdir(f'{{directory}}/mine-1.dist-info')\n"
+    "    open(f'{{directory}}/mine-1.dist-info/METADATA', 'w').write({!r})\n    return 'mine-1.dist-info'\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("requires", "backend", "error"),
+    [
+        (["base >> 3"], "", "mine: what it needs to be built makes no sense: 'base >> 3' is not a requirement: "),
+        ([], _ASKED.format(["base >> 3"]), "mine: what it needs to be built makes no sense: 'base >> 3' is not a req"),
+        ([], _TOLD.format("Metadata-Version: 2.1\nName: mine\nVersion: x\n"), "mine: its metadata is unusable: its v"),
+        (
+            [],
+            _TOLD.format("Metadata-Version: 2.1\nName: mine\nVersion: 1\nRequires-Dist: base >> 3\n"),
+            "mine: its metadata is unusable: 'base >> 3' is not a requirement: ",
+        ),
+    ],
+)
+def test_a_project_that_talks_nonsense(
+    lock: Callable[..., Ran], work: Path, requires: list[str], backend: str, error: str
+) -> None:
+    (work / "mine").mkdir()
+    (work / "mine" / "backend.py").write_text(backend)
+    (work / "mine" / "pyproject.toml").write_text(
+        f'[build-system]\nrequires = {requires}\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "mine"\ndynamic = ["version", "dependencies"]\n'
+    )
+    (work / "requirements.in").write_text("./mine\n")
+    ran = lock("-o", "lock.txt")
+    assert (ran.status, len(ran.errors), len(ran.hints)) == (1, 1, 1), ran.stderr
+    assert ran.errors[0].startswith(error)
+    assert not (work / "lock.txt").exists()
+
+
+def test_an_archive_that_is_none(lock: Callable[..., Ran], server: IndexServer, work: Path) -> None:
+    server.documents["/mine/"] = Answer(body=b"<html>Not found</html>")
+    (work / "requirements.in").write_text(f"mine @ {server.url}/mine/\n")
+    ran = lock()
+    assert ran.errors == [
+        f"{server.url}/mine/ is not a usable source distribution: it is no archive, neither tar nor zip"
+    ]

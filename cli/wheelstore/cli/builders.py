@@ -28,6 +28,7 @@ from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.links import filename_of, without_credentials
 from wheelstore.resolve.metadata import BadMetadata, parse_metadata
 from wheelstore.resolve.pins import PathSource, UrlSource, VcsSource, normalize
+from wheelstore.resolve.requirement import BadRequirement
 from wheelstore.resolve.sdists import BadSdist, unpack_sdist
 from wheelstore.resolve.simple import IndexFile
 from wheelstore.store.errors import StoreError
@@ -146,7 +147,8 @@ class IsolatedBuilder:
         with self._place() as place:
             archive = place / "archive"
             loaded = download(transport, source.url, str(archive), hashes={}, accepted=source.hashes)
-            metadata = self._of_archive(archive, filename, source.subdirectory, place / "source")
+            called = filename or without_credentials(source.url)
+            metadata = self._of_archive(archive, called, source.subdirectory, place / "source")
         hashes = (f"sha256:{loaded.sha256}",)
         return Told(metadata, source, (IndexFile(filename, without_credentials(source.url), hashes, loaded.size),))
 
@@ -184,6 +186,8 @@ class IsolatedBuilder:
             raise CannotBuild(what, reason, failed.lines, _advice((failed.reason, *failed.lines))) from None
         except BadBuildSystem as bad:
             raise CannotBuild(what, f"pyproject.toml: {bad.reason}") from None
+        except BadRequirement as bad:
+            raise CannotBuild(what, f"what it needs to be built makes no sense: {bad}", hint=bad.hint) from None
         except StoreError as error:
             raise CannotBuild(what, f"no environment to build it in: {error}", hint=error.hint) from error
         except ResolveError as error:

@@ -15,7 +15,7 @@ from wheelstore.resolve.dependencies import parse_dependency
 from wheelstore.resolve.direct_sources import Direct, DirectSources, find_direct
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.inputs import Inputs
-from wheelstore.resolve.metadata import parse_metadata
+from wheelstore.resolve.metadata import BadMetadata, parse_metadata
 from wheelstore.resolve.metadata_source import MetadataSource
 from wheelstore.resolve.moments import BadMoment, parse_moment
 from wheelstore.resolve.pins import IndexSource, Source, normalize
@@ -167,7 +167,11 @@ class Builds:
         assert not isinstance(source, IndexSource)
         if source not in self.found:
             told = self.builder.metadata_of_source(source)
-            self.found[source] = Direct(told.source, parse_metadata(told.metadata), told.files)
+            try:
+                metadata = parse_metadata(told.metadata)
+            except BadMetadata as error:
+                raise BadMetadata(error.reason, where=str(source)) from None
+            self.found[source] = Direct(told.source, metadata, told.files)
         return self.found[source]
 
 

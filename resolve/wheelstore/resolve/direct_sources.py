@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from wheelstore.resolve.dependencies import applies, parse_dependency
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.filenames import version_key
+from wheelstore.resolve.metadata import BadMetadata
 from wheelstore.resolve.pins import IndexSource, Source
 from wheelstore.resolve.problem import Dependency, Given, Metadata
 from wheelstore.resolve.projects import Project
+from wheelstore.resolve.requirement import BadRequirement
 from wheelstore.resolve.usable import Usable
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ def find_direct(
 
     Raises:
         TwoSources: a project is asked for from two places.
+        BadMetadata: a source declares what is no requirement.
         ResolveError: a source cannot be had, or built.
     """
     found: dict[str, Direct] = {}
@@ -119,8 +122,11 @@ def find_direct(
         if before is None:
             asked[dependency.name] = dependency.source
             direct = found[dependency.name] = describe(dependency)
-            texts = map(parse_dependency, direct.metadata.requires_dist)
-            waiting += [one for one in texts if _may_apply(one, markers, dependency.extras)]
+            try:
+                declared = [parse_dependency(text) for text in direct.metadata.requires_dist]
+            except BadRequirement as error:
+                raise BadMetadata(str(error), where=str(dependency.source)) from None
+            waiting += [one for one in declared if _may_apply(one, markers, dependency.extras)]
         elif before != dependency.source:
             raise TwoSources(dependency.name, before, dependency.source)
     return DirectSources(found, asked)

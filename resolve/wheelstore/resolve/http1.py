@@ -158,16 +158,16 @@ class Http1:
     def _connect(self, route: _Route) -> http.client.HTTPConnection:
         origin, proxy = route
         host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
-        if origin.scheme == "https":
-            context = self._trust.context_for(origin)
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=self._timeout, context=context
-            )
-            if proxy is not None:
-                login = {"Proxy-Authorization": basic(proxy.login)} if proxy.login else {}
-                connection.set_tunnel(origin.host, origin.port, headers=login)
-        else:
-            connection = http.client.HTTPConnection(host, port, timeout=self._timeout)
+        context = self._trust.context_for(origin) if origin.scheme == "https" else None
+        connection: http.client.HTTPConnection
+        with self.translated():  # already these look at the host's name
+            if context is not None:
+                connection = http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+                if proxy is not None:
+                    login = {"Proxy-Authorization": basic(proxy.login)} if proxy.login else {}
+                    connection.set_tunnel(origin.host, origin.port, headers=login)
+            else:
+                connection = http.client.HTTPConnection(host, port, timeout=self._timeout)
         with self._lock:
             self._busy.add(connection)
         try:

@@ -94,13 +94,20 @@ def _unpack_tar(archive: Path, into: Path, filename: str) -> None:
     if not hasattr(tarfile, "data_filter"):
         raise BadSdist(filename, "this Python cannot unpack it safely, 3.11.4 or newer is needed")
     limits = _Limits(filename)
-    with tarfile.open(archive, "r:*") as source:
+    with _opened(archive, filename) as source:
         source.errorlevel = 1  # what cannot be written is an error, not something that is missing
         for member in source:
             limits.count(member.name, member.size)
             if member.islnk() or member.issym():
                 _check_link(member, filename)
             source.extract(member, into, set_attrs=True, filter=_filtered)
+
+
+def _opened(archive: Path, filename: str) -> tarfile.TarFile:
+    try:
+        return tarfile.open(archive, "r:*")
+    except tarfile.ReadError:  # which says of each compression why it is not that
+        raise BadSdist(filename, "it is no archive, neither tar nor zip") from None
 
 
 def _check_link(member: tarfile.TarInfo, filename: str) -> None:

@@ -58,6 +58,7 @@ _CHUNK = 128 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ANSWERS = frozenset({200, 203, 204, 206, 304, 404, 410, 416})
 _NOTHING: Mapping[str, str] = {}
+_LOST = "check the address, and what the server makes of it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,9 +226,15 @@ class Transport:
             if response.status not in _REDIRECTS or location is None:
                 return response, bare
             response.close()
-            target = urljoin(bare, location)
+            try:
+                target = urljoin(bare, location)
+            except ValueError as error:
+                raise Trouble(f"redirected to what is no URL: {error}", hint=_LOST) from None
             self._check_redirect(bare, target)
-            bare = self._admit(target)
+            try:
+                bare = self._admit(target)
+            except Trouble as trouble:
+                raise Trouble(f"redirected to {redact(target)}: {trouble}", hint=_LOST) from None
         raise Trouble(f"more than {MAX_REDIRECTS} redirects")
 
     def _admit(self, url: str) -> str:
@@ -269,7 +276,7 @@ class Transport:
         try:
             with self.open(url, headers, crowd=crowd) as (response, where):
                 if response.status not in _ANSWERS:
-                    raise refusal(response.status, retry_after=read_retry_after(response.headers))
+                    raise _refused(response, url, where)
                 return Reply(response.status, response.headers, _read_page(response), where)
         finally:
             with self._lock:
@@ -304,6 +311,14 @@ class Transport:
 
                 self._http2_made = Http2(trust=trust, timeout=self.options.timeout)
             return self._http2_made
+
+
+def _refused(response: Response, url: str, where: str) -> Trouble:
+    """Explain a refusal, maybe by somebody else than who was asked."""
+    trouble = refusal(response.status, retry_after=read_retry_after(response.headers))
+    if origin_of(where) != origin_of(url):
+        trouble.reason += f" (redirected to {redact(where)})"
+    return trouble
 
 
 def _read_page(response: Response) -> bytes:
