@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from support.commands import Ran
 from support.front_door import FrontDoor
 from support.servers import Answer, Fault, IndexServer
+from support.simple_pages import JSON_TYPE
 from support.wheels import make_wheel
 
 
@@ -155,3 +157,27 @@ def test_an_archive_that_is_none(lock: Callable[..., Ran], server: IndexServer, 
     assert ran.errors == [
         f"{server.url}/mine/ is not a usable source distribution: it is no archive, neither tar nor zip"
     ]
+
+
+@pytest.mark.parametrize(("key", "fits"), [("requires-python", False), ("upload-time", True), ("size", True)])
+def test_a_page_with_a_number_where_a_text_should_be(
+    lock: Callable[..., Ran], server: IndexServer, key: str, fits: bool
+) -> None:
+    file = {"filename": "base-9.0-py3-none-any.whl", "url": "/f", "hashes": {"sha256": "0" * 64}, key: [5]}
+    page = {"meta": {"api-version": "1.1"}, "name": "base", "files": [file]}
+    server.documents["/simple/base/"] = Answer(body=json.dumps(page).encode(), content_type=JSON_TYPE)
+    server.documents["/f.metadata"] = Answer(body=b"Metadata-Version: 2.1\nName: base\nVersion: 9.0\n")
+    server.documents["/f"] = Answer(body=b"")
+    ran = lock()
+    assert (ran.status, len(ran.errors)) == (1, 1), ran.stderr
+    assert ("not the JSON of PEP 691" in ran.stderr) is not fits
+
+
+def test_files_of_another_machine(lock: Callable[..., Ran]) -> None:
+    ran = lock("--extra-index-url", "file://elsewhere/x")
+    assert (ran.status, len(ran.errors)) == (1, 1), ran.stderr
+
+
+def test_a_duration_of_ages(lock: Callable[..., Ran]) -> None:
+    ran = lock("--exclude-newer", "99999999999d")
+    assert (ran.status, len(ran.errors)) == (1, 1), ran.stderr

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 
-from wheelstore.resolve.moments import BadMoment, parse_moment
+from wheelstore.resolve.moments import BadMoment, parse_moment, upload_moment
 
 NOW = datetime(2024, 5, 31, 12, tzinfo=UTC).timestamp()
 EXPECTED = "expected a date (2024-05-01), a time (2024-05-01T12:00:00Z) or a duration (30 days, 2w, P30D)"
@@ -65,3 +66,21 @@ def test_what_is_no_moment_is_refused(text: str, message: str) -> None:
     with pytest.raises(BadMoment) as caught:
         parse_moment(text, now=NOW)
     assert str(caught.value) == message
+
+
+def test_durations_end_with_the_beginning_of_time() -> None:
+    with pytest.raises(BadMoment, match="before 1970"):
+        parse_moment("99999999999d", now=NOW)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles"])
+def test_an_upload_is_at_the_same_moment_everywhere(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert upload_moment("2024-05-01T20:00:00") == datetime(2024, 5, 1, 20, tzinfo=UTC)
+        assert upload_moment("2024-05-01T20:00:00+02:00") == datetime(2024, 5, 1, 18, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert upload_moment("yesterday") is None

@@ -69,7 +69,7 @@ class Recollection:
         all_read = tuple(one for one in (*inputs.inputs, *earlier.inputs) if str(one.path) != "-")
         read = [str(one.path) for one in inputs.inputs if str(one.path) != "-"]
         settings = configuration_files(surroundings(environ))
-        places = (local_path(one) for one in sources.indexes.sources if one.startswith("file:"))
+        places = (_here(one) for one in sources.indexes.sources)
         files = [os.path.abspath(path) for path in (*read, *settings, *filter(None, places))]
         named = {os.path.abspath(path) for path in request.inputs}
         kept = pack_files(path for path in files if path not in named)
@@ -130,7 +130,7 @@ class Recollection:
             return
         consulted = indexes.consulted()
         pages = {url: (page.project, page.body) for url, page in consulted.items() if not url.startswith("file:")}
-        local = (local_path(url) for url in consulted if url.startswith("file:"))
+        local = map(_here, consulted)
         here = pack_files((*map(_page_at, filter(None, local)), *reader.local_files))
         kept = LockAnswer("\x1e".join(filter(None, (self.files, here))), said, output)
         keys = {with_earlier(self.asked, self.earlier)}
@@ -145,6 +145,13 @@ def _is_unchanged(read: LockInput) -> bool:
         return hashlib.sha256(read.path.read_bytes()).hexdigest() == read.sha256
     except OSError:
         return False
+
+
+def _here(url: str) -> str | None:
+    try:
+        return local_path(url) if url.startswith("file:") else None
+    except ValueError:  # another machine's
+        return None
 
 
 def _page_at(path: str) -> str:

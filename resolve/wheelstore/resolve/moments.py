@@ -47,7 +47,19 @@ def parse_moment(text: str, *, now: float) -> float:
     if _UNEVEN.search(text):
         raise BadMoment(f"{text!r} is no moment: months and years differ in length, say it in days")
     seconds = _iso_duration(text)
-    return now - (_friendly_duration(text) if seconds is None else seconds)
+    moment = now - (_friendly_duration(text) if seconds is None else seconds)
+    if moment < 0:
+        raise BadMoment(f"{text!r} is no moment: it reaches back to before 1970, when nothing had been published")
+    return moment
+
+
+def upload_moment(text: str) -> datetime | None:
+    """When an index says that a file was uploaded, in UTC, also if it does not say so (PEP 700); None for no time."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _iso_duration(text: str) -> float | None:

@@ -131,15 +131,17 @@ def _from_json(entry: Mapping[str, Any], filename: str, links: Links) -> IndexFi
     metadata = entry.get("core-metadata")
     if metadata is None:
         metadata = entry.get("dist-info-metadata")
-    size = entry.get("size")
+    size, requires_python, uploaded = entry.get("size"), entry.get("requires-python"), entry.get("upload-time")
+    if not isinstance(requires_python, str | None):
+        raise TypeError("requires-python is no text")
     return IndexFile(
         filename,
         links.resolve(entry["url"].partition("#")[0]),
         _json_hashes(entry["hashes"]),
         size if isinstance(size, int) else None,
-        entry.get("requires-python") or None,
+        requires_python or None,
         None if yanked is None or yanked is False else yanked if isinstance(yanked, str) else "",
-        entry.get("upload-time"),
+        uploaded if isinstance(uploaded, str) else None,
         _json_metadata(metadata),
     )
 

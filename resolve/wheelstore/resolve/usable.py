@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
 from wheelstore.resolve.candidates import admits_python
 from wheelstore.resolve.filenames import split_wheel
+from wheelstore.resolve.moments import upload_moment
 from wheelstore.resolve.problem import Rules
 from wheelstore.resolve.simple import IndexFile
 from wheelstore.resolve.target import Target
@@ -88,10 +88,8 @@ def judge(files: Iterable[IndexFile], name: str, *, rules: Rules, target: Target
 
 @lru_cache(maxsize=65536)
 def _uploaded(text: str) -> float | None:
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return None
+    moment = upload_moment(text)
+    return moment.timestamp() if moment is not None else None
 
 
 def _is_older(upload_time: str | None, limit: float) -> bool:

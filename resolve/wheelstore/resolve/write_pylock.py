@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from wheelstore.resolve.addresses import file_url_path
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.filenames import split_wheel
 from wheelstore.resolve.locations import path_from, public_url
+from wheelstore.resolve.moments import upload_moment
 from wheelstore.resolve.pins import IndexSource, PathSource, UrlSource, VcsSource
 from wheelstore.resolve.write_requirements import header_lines
 
@@ -163,7 +164,12 @@ def _is_sdist(filename: str, suffix: str, chosen: Chosen) -> bool:
 
 
 def _file(file: IndexFile, base: Path | None) -> _Table:
-    return {"name": file.filename, "upload-time": _time(file.upload_time), **_location(file.url, base), **_proof(file)}
+    return {
+        "name": file.filename,
+        "upload-time": file.upload_time and upload_moment(file.upload_time),
+        **_location(file.url, base),
+        **_proof(file),
+    }
 
 
 def _location(url: str, base: Path | None) -> dict[str, object]:
@@ -174,15 +180,6 @@ def _location(url: str, base: Path | None) -> dict[str, object]:
 
 def _proof(file: IndexFile) -> dict[str, object]:
     return {"size": file.size, "hashes": dict(each.split(":", 1) for each in sorted(file.hashes))}
-
-
-def _time(text: str | None) -> datetime | None:
-    """When a file was uploaded, in UTC (PEP 700); None where an index says something else."""
-    try:
-        time = datetime.fromisoformat(text) if text else None
-        return time and (time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
 
 
 def _checkout(chosen: Chosen, source: VcsSource, base: Path | None) -> _Table:
