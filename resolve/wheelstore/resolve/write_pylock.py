@@ -166,7 +166,7 @@ def _is_sdist(filename: str, suffix: str, chosen: Chosen) -> bool:
 def _file(file: IndexFile, base: Path | None) -> _Table:
     return {
         "name": file.filename,
-        "upload-time": file.upload_time and upload_moment(file.upload_time),
+        "upload-time": upload_moment(file.upload_time or ""),
         **_location(file.url, base),
         **_proof(file),
     }
