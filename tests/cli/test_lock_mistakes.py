@@ -13,7 +13,7 @@ from support.commands import Ran
 from support.front_door import FrontDoor
 from support.servers import Answer, Fault, IndexServer
 from support.simple_pages import JSON_TYPE
-from support.wheels import make_wheel
+from support.wheels import make_wheel, sha256_of
 
 
 @pytest.fixture
@@ -181,3 +181,35 @@ def test_files_of_another_machine(lock: Callable[..., Ran]) -> None:
 def test_a_duration_of_ages(lock: Callable[..., Ran]) -> None:
     ran = lock("--exclude-newer", "99999999999d")
     assert (ran.status, len(ran.errors)) == (1, 1), ran.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "base==3.0 --hash=sha256:{0}",
+        "base @ {1} --hash=sha256:{0}",
+        "base @ {1}#sha256={0}",
+        "base @ {2} --hash=sha256:{0}",
+        "base @ {2}#sha256={0}",
+    ],
+)
+def test_hashes_of_the_input_are_not_replaced(
+    lock: Callable[..., Ran], server: IndexServer, work: Path, line: str
+) -> None:
+    wheel = server.directory / "base-3.0-py3-none-any.whl"
+    places = server.file_url(wheel.name), wheel.as_uri()
+    (work / "requirements.in").write_text(line.format(sha256_of(wheel), *places) + "\n")
+    assert lock("-o", "lock.txt").status == 0
+    (work / "requirements.in").write_text(line.format("a" * 64, *places) + "\n")
+    ran = lock("-o", "other.txt")
+    assert (ran.status, len(ran.errors), len(ran.hints)) == (1, 1, 1), ran.stderr
+    assert f"sha256:{'a' * 64}" in ran.errors[0]
+    assert not (work / "other.txt").exists()
+
+
+def test_a_hash_of_the_input_chooses_a_file(lock: Callable[..., Ran], server: IndexServer, work: Path) -> None:
+    wheel = server.directory / "base-3.0-py3-none-any.whl"
+    (server.directory / "base-3.0.tar.gz").write_bytes(b"another file")
+    assert lock().stdout.count("--hash") == 2
+    (work / "requirements.in").write_text(f"base==3.0 --hash=sha256:{sha256_of(wheel)}\n")
+    assert lock().stdout.count("--hash") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,23 @@ class TooHard(ResolveError):
         return f"no answer was found within {_MOST_ROUNDS:,} rounds"
 
 
+class OtherFiles(ResolveError):
+    """A requirement names hashes that no file of the version has."""
+
+    hint = "files have changed, or the hash is of another version: find out why before you accept a new one"
+
+    def __init__(self, given: Given, chosen: Chosen) -> None:
+        super().__init__(given, chosen)
+        self.given, self.chosen = given, chosen
+
+    def __str__(self) -> str:
+        named, files = self.given.dependency.hashes, self.chosen.files
+        more = f" (or another of {len(named)})" if len(named) > 1 else ""
+        there = files[0].hashes[0] if len(files) == 1 and files[0].hashes else f"{len(files)} files with other hashes"
+        place = f"{self.given.position}: {self.chosen.name} {self.chosen.version}"
+        return f"{place} has no file with {named[0]}{more}, but {there if files else 'no archive that could have one'}"
+
+
 def solve(problem: Problem, catalog: Catalog, direct: DirectSources) -> Answer:
     """The best versions that satisfy everything.
 
@@ -95,7 +113,25 @@ def solve(problem: Problem, catalog: Catalog, direct: DirectSources) -> Answer:
         if error.incompatibility is None:
             raise TooHard from error
         raise NoAnswer(error.incompatibility, provider) from None
-    return _answer(provider, solution.pins, roots, constraints)
+    answer = _answer(provider, solution.pins, roots, constraints)
+    return _only_named(answer, roots) if any(given.dependency.hashes for given in roots) else answer
+
+
+def _only_named(answer: Answer, roots: Iterable[Given]) -> Answer:
+    """Leave of what has hashes in the inputs (`--hash`) the files that these name.
+
+    Raises:
+        OtherFiles: there is none among them.
+    """
+    chosen = {one.name: one for one in answer.chosen}
+    for given in roots:
+        named, name = {text.lower() for text in given.dependency.hashes}, given.dependency.name
+        if named.difference(getattr(given.dependency.source, "hashes", ())) and name in chosen:  # those were checked
+            files = tuple(file for file in chosen[name].files if named.intersection(file.hashes))
+            if not files:
+                raise OtherFiles(given, chosen[name])
+            chosen[name] = replace(chosen[name], files=files)
+    return replace(answer, chosen=tuple(chosen.values()))
 
 
 def _overridden(roots: Iterable[Given], problem: Problem) -> list[Given]:
