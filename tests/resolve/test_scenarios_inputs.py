@@ -264,6 +264,16 @@ hint: x==2.0 depends on b @ https://files.test/b-1.0-py3-none-any.whl ; extra ==
 """,
     ),
     Scenario(
+        name="a URL for another Python",
+        index=f"@direct\nb 1.0 url={URL} python>=3.13",
+        roots=f"b @ {URL}",
+        error="""
+Because you require b @ https://files.test/b-1.0-py3-none-any.whl (requirements.in:1) and b==1.0 cannot be taken (requires another Python), your requirements
+  cannot be satisfied.
+hint: b==1.0 requires Python >=3.13; this is for Python 3.12.0 (--python)
+""",
+    ),
+    Scenario(
         name="only versions with a URL",
         index=DIRECT,
         roots="y>1",

@@ -51,8 +51,6 @@ def _wanted(core: Core, end: Step | None) -> dict[str, int]:
 
 def _of_project(name: str, wanted: int, provider: Provider) -> Iterator[str]:
     project = provider.project(name)
-    if provider.direct.has_name(name):
-        return
     if not project.exists:
         yield from _not_found(name, provider)
         return
@@ -61,6 +59,8 @@ def _of_project(name: str, wanted: int, provider: Provider) -> Iterator[str]:
         yield _prerelease(project, left_out, provider.problem.rules)
     for (why, detail), bits in _refused(project, wanted).items():
         yield _refusal(project, bits, why, detail, provider)
+    if provider.direct.has_name(name):
+        return
     elsewhere = provider.catalog.elsewhere(name, _stated(name, provider))
     if elsewhere:
         yield (

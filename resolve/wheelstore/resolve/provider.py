@@ -197,7 +197,7 @@ class Provider(BaseProvider[str, int]):
         name = project.name
         metadata = self.direct.metadata(name)
         if metadata is not None:
-            return not self._has_stranger(project, number, metadata, extra)
+            return self._admits(project, number, metadata) and not self._has_stranger(project, number, metadata, extra)
         pinned = self._is_pinned(project, number)
         usable = project.look(number, rules=self._rules, target=self.problem.target, pinned=pinned)
         if usable is None:
@@ -211,14 +211,20 @@ class Provider(BaseProvider[str, int]):
                 raise
             project.refuse(number, Refusal(Why.METADATA, str(error)))
             return False
-        if not admits_python(metadata.requires_python, self.problem.target.python):  # where the page did not say so
-            project.refuse(number, Refusal(Why.PYTHON, metadata.requires_python or ""))
+        if not self._admits(project, number, metadata):  # where the page did not say so
             return False
         itself = [one for one in self._effective(metadata, "") if one.name == name]
         if any(number not in project.versions.range_of(one.specifier) for one in itself):
             project.refuse(number, Refusal(Why.METADATA, "it depends on another version of itself"))
             return False
         return True
+
+    def _admits(self, project: Project, number: int, metadata: Metadata) -> bool:
+        """Refuse a version that is not for this Python."""
+        admits = admits_python(metadata.requires_python, self.problem.target.python)
+        if not admits:
+            project.refuse(number, Refusal(Why.PYTHON, metadata.requires_python or ""))
+        return admits
 
     def _has_stranger(self, project: Project, number: int, metadata: Metadata, extra: str) -> bool:
         """Refuse a version that asks for a project at an address that nobody chose; an index's is another one.
