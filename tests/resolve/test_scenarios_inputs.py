@@ -23,6 +23,7 @@ a 2.0
 c 1.0
 """
 URL = "https://files.test/b-1.0-py3-none-any.whl"
+WITH = "https://files.test/w-1.0-py3-none-any.whl"
 DIRECT = f"""
 a 1.0 -> b>=1
 b 3.0
@@ -272,6 +273,39 @@ Because you require b @ https://files.test/b-1.0-py3-none-any.whl (requirements.
   cannot be satisfied.
 hint: b==1.0 requires Python >=3.13; this is for Python 3.12.0 (--python)
 """,
+    ),
+    Scenario(
+        name="extras of a URL, the second time it is mentioned",
+        index=f"@direct\nw 1.0 url={WITH} -> b @ {URL} ; extra == 'e'\nb 1.0 url={URL}\n@index\nb 3.0",
+        roots=f"w @ {WITH} | w[e] @ {WITH}",
+        pins="b 1.0, w[e] 1.0",
+    ),
+    Scenario(
+        name="extras of a URL, by an extra of its own",
+        index=f"@direct\nw 1.0 url={WITH} -> [all] w[e] | b @ {URL} ; extra == 'e'\nb 1.0 url={URL}\n@index\nb 3.0",
+        roots=f"w[all] @ {WITH}",
+        pins="b 1.0, w[all,e] 1.0",
+    ),
+    Scenario(
+        name="an override replaces a URL that is not there",
+        index=f"@direct\nw 1.0 url={WITH} -> b @ {URL}\n@index\nb 3.0",
+        roots=f"w @ {WITH}",
+        overrides="b>=3",
+        pins="b 3.0, w 1.0",
+    ),
+    Scenario(
+        name="what is excluded is not looked at",
+        index=f"@direct\nw 1.0 url={WITH} -> b @ {URL}\n@index\nb 3.0",
+        roots=f"w @ {WITH}",
+        excludes="b",
+        pins="w 1.0",
+    ),
+    Scenario(
+        name="a URL in a constraint",
+        index=DIRECT,
+        roots="a",
+        constraints=f"b @ {URL}",
+        pins="a 1.0, b 1.0, c 1.0",
     ),
     Scenario(
         name="only versions with a URL",

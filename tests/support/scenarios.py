@@ -266,8 +266,7 @@ def _direct(problem: Problem, rows: Iterable[Row]) -> DirectSources:
         files = (IndexFile(row.filename, row.url),) if split_wheel(row.filename) else ()
         return Direct(dependency.source, row.metadata, files)
 
-    given = (*problem.roots, *problem.constraints, *problem.overrides)
-    return find_direct(given, describe, problem.target.markers)
+    return find_direct(problem, describe)
 
 
 @cache

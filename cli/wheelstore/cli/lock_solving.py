@@ -218,8 +218,7 @@ class Locker:
         def describe(dependency: Dependency) -> Direct:
             return self.builds.direct(dependency.source)
 
-        given = (*problem.roots, *problem.overrides)
-        return find_direct(given, describe, problem.target.markers)
+        return find_direct(problem, describe)
 
     def solve(self, problem: Problem) -> Answer:
         """The answer for one target.

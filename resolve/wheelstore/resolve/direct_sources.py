@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from wheelstore.resolve.dependencies import applies, parse_dependency
@@ -10,7 +10,7 @@ from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.filenames import version_key
 from wheelstore.resolve.metadata import BadMetadata
 from wheelstore.resolve.pins import IndexSource, Source
-from wheelstore.resolve.problem import Dependency, Given, Metadata
+from wheelstore.resolve.problem import Dependency, Metadata, Problem
 from wheelstore.resolve.projects import Project
 from wheelstore.resolve.requirement import BadRequirement
 from wheelstore.resolve.usable import Usable
@@ -101,36 +101,50 @@ class _OneVersion(Project):
         return None
 
 
-def find_direct(
-    given: Iterable[Given], describe: Callable[[Dependency], Direct], markers: Mapping[str, str]
-) -> DirectSources:
+def find_direct(problem: Problem, describe: Callable[[Dependency], Direct]) -> DirectSources:
     """Look at all direct sources among what is given, and at those that they depend on themselves.
+
+    What is excluded or overridden is not looked at, whoever asks for it. A constraint's source is its project's, if
+    that is needed.
 
     Raises:
         TwoSources: a project is asked for from two places.
         BadMetadata: a source declares what is no requirement.
         ResolveError: a source cannot be had, or built.
     """
+    markers = problem.target.markers
+    passed_over = {*problem.excludes, *(one.dependency.name for one in problem.overrides)}
     found: dict[str, Direct] = {}
     asked: dict[str, Source] = {}
-    waiting = [one.dependency for one in given if applies(one.dependency, markers)]
+    declared: dict[str, list[Dependency]] = {}
+    extras: dict[str, set[str]] = {}
+    waiting = [one.dependency for one in problem.overrides if one.dependency.name not in problem.excludes]
+    given = (*problem.roots, *problem.constraints)
+    waiting += [one.dependency for one in given if one.dependency.name not in passed_over]
+    waiting = [one for one in waiting if applies(one, markers)]
     while waiting:
         dependency = waiting.pop(0)
-        if isinstance(dependency.source, IndexSource):
-            continue
-        before = asked.get(dependency.name)
-        if before is None:
-            asked[dependency.name] = dependency.source
-            direct = found[dependency.name] = describe(dependency)
-            try:
-                declared = [parse_dependency(text) for text in direct.metadata.requires_dist]
-            except BadRequirement as error:
-                raise BadMetadata(str(error), where=str(dependency.source)) from None
-            waiting += [one for one in declared if _may_apply(one, markers, dependency.extras)]
-        elif before != dependency.source:
-            raise TwoSources(dependency.name, before, dependency.source)
+        name, source = dependency.name, dependency.source
+        followed = extras.setdefault(name, set())
+        new = dependency.extras - followed
+        followed |= new
+        if not isinstance(source, IndexSource):
+            if asked.setdefault(name, source) != source:
+                raise TwoSources(name, asked[name], source)
+            if name not in found:
+                found[name] = describe(dependency)
+                declared[name] = _declared(found[name], source)
+                new = frozenset({"", *followed})
+        waiting += [
+            one
+            for one in declared.get(name, ())
+            if one.name not in passed_over and any(applies(one, markers, extra) for extra in new)
+        ]
     return DirectSources(found, asked)
 
 
-def _may_apply(dependency: Dependency, markers: Mapping[str, str], extras: frozenset[str]) -> bool:
-    return any(applies(dependency, markers, extra) for extra in ("", *extras))
+def _declared(direct: Direct, source: Source) -> list[Dependency]:
+    try:
+        return [parse_dependency(text) for text in direct.metadata.requires_dist]
+    except BadRequirement as error:
+        raise BadMetadata(str(error), where=str(source)) from None
