@@ -213,3 +213,27 @@ def test_a_hash_of_the_input_chooses_a_file(lock: Callable[..., Ran], server: In
     assert lock().stdout.count("--hash") == 2
     (work / "requirements.in").write_text(f"base==3.0 --hash=sha256:{sha256_of(wheel)}\n")
     assert lock().stdout.count("--hash") == 1
+
+
+def test_wheels_on_this_machine_have_hashes(lock: Callable[..., Ran], store: FrontDoor, work: Path) -> None:
+    make_wheel(work / "links", "mine", "1.0")
+    (work / "requirements.in").write_text("base\nmine\n")
+    assert lock("-f", "links", "-o", "lock.txt").warnings == []
+    assert (work / "lock.txt").read_text().count("--hash") == 2
+    assert store("sync", "lock.txt", "-f", "links").status == 0
+
+
+def test_a_lock_with_some_hashes_is_told_of(lock: Callable[..., Ran], server: IndexServer, work: Path) -> None:
+    make_wheel(server.directory, "bare", "1.0")
+    server.lie_about("bare-1.0-py3-none-any.whl", None)
+    (work / "requirements.in").write_text("base\nbare\n")
+    ran = lock("-o", "lock.txt")
+    assert ran.status == 0
+    assert [text.partition(":")[0] for text in ran.warnings] == ["there is no hash for bare"]
+    assert lock("-o", "other.txt", "--no-hashes").warnings == []
+
+
+def test_a_version_with_some_hashes_has_none(lock: Callable[..., Ran], server: IndexServer, work: Path) -> None:
+    make_wheel(server.directory, "base", "3.0", tag="cp39-cp39-win_amd64")
+    server.lie_about("base-3.0-py3-none-any.whl", None)
+    assert "--hash" not in lock().stdout

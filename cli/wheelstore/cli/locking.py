@@ -17,10 +17,11 @@ from wheelstore.cli.lock_recall import Recollection
 from wheelstore.cli.lock_request import LockRequest
 from wheelstore.cli.lock_solving import Locker, builds_of, named_indexes, now, rules_of, target_of
 from wheelstore.cli.lock_warm import locked_line
-from wheelstore.cli.lock_writing import check_output, written
+from wheelstore.cli.lock_writing import check_output, is_toml, written
 from wheelstore.cli.opening import Opening
 from wheelstore.cli.sources import Sources, open_sources
 from wheelstore.resolve.earlier_pins import EarlierPins, earlier_pins
+from wheelstore.resolve.indexes import Indexes
 from wheelstore.resolve.inputs import Inputs, read_inputs
 from wheelstore.resolve.metadata_source import MetadataSource
 from wheelstore.resolve.pins import INDEX
@@ -29,6 +30,7 @@ from wheelstore.resolve.projects import Catalog
 from wheelstore.resolve.requirements_lines import Variables
 from wheelstore.resolve.solving import NoAnswer
 from wheelstore.resolve.universal import CellError
+from wheelstore.resolve.write_requirements import unhashed
 
 
 def run_lock(request: LockRequest, opening: Opening, *, started: float, environ: Mapping[str, str] = os.environ) -> int:
@@ -140,8 +142,9 @@ class _Lock:
         self.console.detail(f"Looking in {', '.join(sources.indexes.sources) or 'no index'}")
         locker = Locker(self.request, rules, sources, reader, catalog, builds)
         answer, inputs = self._solve(locker, inputs, earlier)
+        answer = _hashed(answer, sources.indexes)
         output = written(answer, self.request, inputs, rules=rules, where=sources.indexes.options)
-        warnings = (*earlier.warnings, *_yanked(answer), *self._pythons(inputs))
+        warnings = (*earlier.warnings, *_yanked(answer), *_without_hashes(answer, request), *self._pythons(inputs))
         made = Made(output, tuple(f"{one.name}=={one.version}" for one in answer.chosen), warnings)
         sources.indexes.flush()
         recollection.remember(made.said, output, answer, reader=reader)
@@ -177,6 +180,23 @@ def _certain(inputs: Inputs) -> list[str]:
     """Projects whose pages will be asked for, whatever the target is."""
     plain = (given.dependency for given in inputs.roots)
     return [one.name for one in plain if one.source is INDEX and one.marker is None and one.name not in inputs.excludes]
+
+
+def _hashed(answer: Answer, indexes: Indexes) -> Answer:
+    """The answer with the hashes of the files on this machine, whose pages have none."""
+    if all(file.hashes for one in answer.chosen for file in one.files):
+        return answer
+    chosen = (replace(one, files=tuple(map(indexes.hashed, one.files))) for one in answer.chosen)
+    return replace(answer, chosen=tuple(chosen))
+
+
+def _without_hashes(answer: Answer, request: LockRequest) -> list[str]:
+    """What to say of a lock that has hashes for a part of it, which nobody installs as it is."""
+    missing = [one.name for one in unhashed(answer) if one.name not in request.looks.omitted]
+    if not missing or len(missing) == len(answer.chosen) or not request.looks.hashes or is_toml(request):
+        return []
+    names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+    return [f"there is no hash for {names}: store sync and pip take a lock with hashes for all, or none (--no-hashes)"]
 
 
 def _yanked(answer: Answer) -> list[str]:

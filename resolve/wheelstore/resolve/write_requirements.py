@@ -98,8 +98,11 @@ def unhashed(answer: Answer) -> tuple[Chosen, ...]:
 
 
 def hashes_of(chosen: Chosen) -> tuple[str, ...]:
-    """Return the hashes of all files of a distribution, sorted: sha256 where a file has it."""
-    if isinstance(chosen.source, VcsSource):
+    """Return the hashes of all files of a distribution, sorted: sha256 where a file has it.
+
+    None if a file has no hash: those of others would rule out a file that may be the one for the target.
+    """
+    if isinstance(chosen.source, VcsSource) or not all(map(_proof, chosen.files)):
         return ()
     found = {text for file in chosen.files for text in _proof(file)}
     if not found and isinstance(chosen.source, UrlSource):
