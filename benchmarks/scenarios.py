@@ -72,22 +72,19 @@ SIZES = (
 )
 
 
-def lock_scenarios(stem: str, title: str, suffix: str = "") -> Iterable[Scenario]:
-    """The ordinary scenarios of locking one input."""
+def lock_scenarios(stem: str, title: str, suffix: str = "", *, budgets: bool = True) -> Iterable[Scenario]:
+    """The ordinary scenarios of locking one input; budgets are for 96 packages and more."""
     cold = locking.cold(stem)
-    anew = Comparison(subject="store anew", against="uv", limit=5.0)
     yield Scenario(
         name=f"lock{suffix}",
         title=f"Lock {title}, warm",
         rounds=15,
         measure=timed(locking.warm(stem)),
         comparisons=(
-            Comparison(against="uv", limit=1.0),
-            anew,
+            Comparison(against="uv", limit=1.0 if budgets else None),
+            Comparison(subject="store anew", against="uv", limit=5.0 if budgets else None),
             Comparison(against="pip-compile", limit=0.1),
-            Comparison(subject="store anew", against="pip-compile"),
-            Comparison(subject="store anew", against="Poetry"),
-            Comparison(subject="store anew", against="PDM"),
+            *(Comparison(subject="store anew", against=peer) for peer in ("pip-compile", "Poetry", "PDM")),
         ),
         group=LOCKS,
         locks=(),
@@ -99,7 +96,7 @@ def lock_scenarios(stem: str, title: str, suffix: str = "") -> Iterable[Scenario
         rounds=7,
         measure=timed(cold),
         comparisons=(
-            Comparison(against="uv", limit=1.5),
+            Comparison(against="uv", limit=1.5 if budgets else None),
             *(Comparison(against=peer) for peer in ("pip-compile", "Poetry", "PDM")),
         ),
         group=LOCKS,
@@ -268,7 +265,7 @@ SCENARIOS = (
         group=INSTANT,
     ),
     *lock_scenarios("jupyter", "96 packages"),
-    *lock_scenarios("trio-docs", "42 packages", "-small"),
+    *lock_scenarios("trio-docs", "42 packages", "-small", budgets=False),
     *lock_scenarios("large", "222 packages", "-large"),
     Scenario(
         name="lock-universal",
