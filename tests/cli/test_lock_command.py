@@ -435,6 +435,20 @@ def test_all_that_a_project_admits_is_locked_at_once(
     )
 
 
+def test_each_target_keeps_its_pins(lock: Callable[..., Ran], server: IndexServer, work: Path) -> None:
+    (work / "requirements.in").write_text("base<3 ; python_version < '3.13'\nbase>=3 ; python_version >= '3.13'\n")
+    words = ("--target", "3.12-linux", "--target", "3.13-linux", "-o", "lock.txt")
+    assert lock(*words).status == 0
+    first = pins((work / "lock.txt").read_text())
+    assert first == ["base==2.0", "base==3.0"]
+    make_wheel(server.directory, "base", "2.5")
+    make_wheel(server.directory, "base", "3.5")
+    assert lock(*words, "--no-memo", "--refresh").status == 0
+    assert pins((work / "lock.txt").read_text()) == first
+    assert lock(*words, "-U", "--refresh").status == 0
+    assert pins((work / "lock.txt").read_text()) == ["base==2.5", "base==3.5"]
+
+
 def test_a_store_of_somebody_else_is_enough(lock: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     first = lock()
     monkeypatch.setattr("wheelstore.store.layout.Store.writable", False)

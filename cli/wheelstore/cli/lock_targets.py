@@ -14,7 +14,12 @@ from wheelstore.resolve.projects import Catalog
 from wheelstore.resolve.universal import solve_universal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from packaging.version import Version
+
     from wheelstore.cli.lock_solving import Locker
+    from wheelstore.resolve.earlier_pins import EarlierPins
 
 
 def cells_of(request: LockRequest, inputs: Inputs, python: str) -> tuple[Cell, ...]:
@@ -35,8 +40,8 @@ def cells_of(request: LockRequest, inputs: Inputs, python: str) -> tuple[Cell, .
     return matrix(pythons_of(SpecifierSet(",".join(one.specifier for one in inputs.requires_python))), platforms)
 
 
-def solve_for_targets(locker: Locker, problem: Problem, cells: tuple[Cell, ...]) -> Answer:
-    """One answer for all cells.
+def solve_for_targets(locker: Locker, problem: Problem, cells: tuple[Cell, ...], earlier: EarlierPins) -> Answer:
+    """One answer for all cells; each keeps the pins that an earlier lock has for it.
 
     Raises:
         CellError: one of them has none.
@@ -49,4 +54,7 @@ def solve_for_targets(locker: Locker, problem: Problem, cells: tuple[Cell, ...])
         ) as catalog:  # which files may be taken is another question on each
             return replace(locker, catalog=catalog).solve(one)
 
-    return solve_universal(problem, cells, solve)
+    def kept(cell: Cell) -> Mapping[str, Version]:
+        return earlier.preferred_on(cell.target.markers)
+
+    return solve_universal(problem, cells, solve, kept=kept)

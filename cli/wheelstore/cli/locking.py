@@ -154,13 +154,14 @@ class _Lock:
         request = self.request
         inputs = locker.complete(inputs)
         target = target_of(request, self.opening.interpreter[0])
-        problem = locker.problem(inputs, target, preferred=earlier.preferred, constraints=earlier.constraints)
+        preferred = earlier.preferred_on(target.markers)
+        problem = locker.problem(inputs, target, preferred=preferred, constraints=earlier.constraints)
         if not request.universal and not request.targets:
             return locker.solve(problem), inputs
         from wheelstore.cli.lock_targets import cells_of, solve_for_targets
 
         minor = ".".join(target.python.split(".")[:2])
-        return solve_for_targets(locker, problem, cells_of(request, inputs, minor)), inputs
+        return solve_for_targets(locker, problem, cells_of(request, inputs, minor), earlier), inputs
 
     def _pythons(self, inputs: Inputs) -> list[str]:
         """What to say of projects that do not want this Python."""

@@ -29,12 +29,19 @@ class EarlierPins:
         constraints: what `--upgrade-package 'demo<3'` says about its version.
         inputs: the files that were read.
         warnings: one line each, for the user.
+        pins: what `preferred` is made of.
     """
 
     preferred: Mapping[str, Version] = field(default_factory=dict)
     constraints: tuple[Given, ...] = ()
     inputs: tuple[LockInput, ...] = ()
     warnings: tuple[str, ...] = ()
+    pins: tuple[Pin, ...] = ()
+
+    def preferred_on(self, markers: Mapping[str, str]) -> Mapping[str, Version]:
+        """The versions that the earlier lock has for a target; for what it does not have there, as `preferred`."""
+        there = (pin for pin in self.pins if pin.marker is None or pin.marker.evaluate(dict(markers)))
+        return {**self.preferred, **_versions(there)}
 
 
 def earlier_pins(path: Path | None, *, upgrade: bool = False, upgrade_packages: Collection[str] = ()) -> EarlierPins:
@@ -68,8 +75,8 @@ def earlier_pins(path: Path | None, *, upgrade: bool = False, upgrade_packages: 
     except LockError as error:
         warning = f"{path} is overwritten without keeping its pins, for it is no lock: {error}"
         return EarlierPins(constraints=told, warnings=(warning,))
-    kept = (pin for pin in pins if pin.name not in names)
-    return EarlierPins(preferred=_versions(kept), constraints=told, inputs=tuple(reader.inputs))
+    kept = tuple(pin for pin in pins if pin.name not in names)
+    return EarlierPins(preferred=_versions(kept), constraints=told, inputs=tuple(reader.inputs), pins=kept)
 
 
 def _pins(path: Path, reader: RequirementsReader) -> Iterable[Pin]:
