@@ -435,6 +435,21 @@ def test_all_that_a_project_admits_is_locked_at_once(
     )
 
 
+def test_an_extra_of_its_own_is_asked_for_where_it_is(
+    lock: Callable[..., Ran], server: IndexServer, ask: Path, work: Path
+) -> None:
+    ask.unlink()
+    for name in ("one", "two", "three"):
+        make_wheel(server.directory, name, "1.0")
+    (work / "pyproject.toml").write_text(
+        '[project]\nname = "demo"\nversion = "1"\n[project.optional-dependencies]\n'
+        "win = ['one']\nsome = ['two', 'demo[more]']\nmore = ['three']\n"
+        """all = ["demo[win]; sys_platform == 'win32'", "demo[some]", "demo[all,more]"]\n"""
+    )
+    assert pins(lock("--extra", "all").stdout) == ["three==1.0", "two==1.0"]
+    assert pins(lock("--extra", "all", "--python-platform", "windows").stdout) == ["one==1.0", "three==1.0", "two==1.0"]
+
+
 def test_each_target_keeps_its_pins(lock: Callable[..., Ran], server: IndexServer, work: Path) -> None:
     (work / "requirements.in").write_text("base<3 ; python_version < '3.13'\nbase>=3 ; python_version >= '3.13'\n")
     words = ("--target", "3.12-linux", "--target", "3.13-linux", "-o", "lock.txt")

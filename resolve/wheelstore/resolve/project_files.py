@@ -15,6 +15,8 @@ from wheelstore.resolve.requirement import BadRequirement
 from wheelstore.resolve.requirements_in import parse_given
 
 if TYPE_CHECKING:
+    from packaging.markers import Marker
+
     from wheelstore.resolve.problem import Metadata
 
 
@@ -140,21 +142,39 @@ class _Reading:
 
     def _declared(self, optional: dict[str, Any], asked: set[str]) -> Iterator[Given]:
         """Yield the dependencies and those of the extras; the project's own extras stand for what they hold."""
-        origin = f"{self.name} ({self.file})"
-        left = ["", *sorted(asked & set(optional))]
-        seen = set(left)
-        while left:
-            extra = left.pop(0)
-            key = f"project.optional-dependencies.{extra}" if extra else "project.dependencies"
-            items = optional[extra] if extra else self.project.get("dependencies", [])
-            for number, text in enumerate(self._strings(items, key)):
-                given = self._requirement(text, f"{key}[{number}]", origin)
-                if given is not None and given.dependency.name == self.name:
-                    more = sorted(given.dependency.extras & set(optional) - seen)
-                    left += more
-                    seen.update(more)
-                elif given is not None:
+        seen: set[tuple[str, str]] = set()
+        for extra in ("", *sorted(asked & set(optional))):
+            for given in self._of_extra(optional, extra, None, within=(), asked=asked):
+                place = given.position, str(given.dependency.marker)
+                if place not in seen:  # two extras may ask for the same one
+                    seen.add(place)
                     yield given
+
+    def _of_extra(
+        self,
+        optional: dict[str, Any],
+        extra: str,
+        marker: Marker | None,
+        *,
+        within: tuple[str, ...],
+        asked: Collection[str],
+    ) -> Iterator[Given]:
+        """Yield an extra's requirements, where `marker` is true; those `asked` for are not brought by others, too."""
+        key = f"project.optional-dependencies.{extra}" if extra else "project.dependencies"
+        items = optional[extra] if extra else self.project.get("dependencies", [])
+        chain = (*within, extra)
+        more: list[tuple[str, Marker | None]] = []
+        for number, text in enumerate(self._strings(items, key)):
+            given = self._requirement(text, f"{key}[{number}]", f"{self.name} ({self.file})")
+            if given is None:
+                continue
+            both = _both(marker, given.dependency.marker)
+            if given.dependency.name != self.name:
+                yield given._replace(dependency=replace(given.dependency, marker=both))
+                continue
+            more += [(own, both) for own in sorted(given.dependency.extras & set(optional) - set(chain) - set(asked))]
+        for own, where in more:
+            yield from self._of_extra(optional, own, where, within=chain, asked=asked)
 
     def _group(self, tables: dict[str, Any], group: str, asked: str, within: tuple[str, ...]) -> Iterator[Given]:
         """Yield a group's requirements; what it includes counts as its own (PEP 735)."""
@@ -240,3 +260,11 @@ class _Reading:
         """Return the line where a text stands, 0 if it is not there as it is."""
         at = max(self.text.find(f'"{text}"'), self.text.find(f"'{text}'"))
         return self.text.count("\n", 0, at) + 1 if at >= 0 else 0
+
+
+def _both(one: Marker | None, other: Marker | None) -> Marker | None:
+    if one is None or other is None:
+        return other if one is None else one
+    from packaging.markers import Marker as Parsed
+
+    return Parsed(f"({one}) and ({other})")
