@@ -114,6 +114,13 @@ Because you require a==2.0 (requirements.in:1) and you constrain b<2 (constraint
         pins="a[x] 1.0, b 1.0",
     ),
     Scenario(
+        name="an override of another extra's dependency",
+        index="a 1.0 -> [x] b | [y] c\nb 1.0\nb 2.0\nc 1.0",
+        roots="a[y]",
+        overrides="b==1.0",
+        pins="a[y] 1.0, c 1.0",
+    ),
+    Scenario(
         name="an override to nothing that exists",
         index=PAIR,
         roots="a",

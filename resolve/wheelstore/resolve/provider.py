@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nab_resolver.resolver import BaseProvider
 
 from wheelstore.resolve.candidates import admits_python
-from wheelstore.resolve.dependencies import applies, parse_dependency
+from wheelstore.resolve.dependencies import applies, parse_dependency, settle_extras
 from wheelstore.resolve.direct_sources import DirectSources
 from wheelstore.resolve.errors import ResolveError
 from wheelstore.resolve.pins import IndexSource
@@ -260,8 +260,7 @@ class Provider(BaseProvider[str, int]):
             if dependency.name in self.problem.excludes:
                 continue
             if dependency.name in self._overrides:
-                is_of_extra = dependency.marker is not None and "extra" in str(dependency.marker)
-                if bool(extra) == is_of_extra and dependency.name not in overridden:
+                if _is_for(dependency, extra) and dependency.name not in overridden:
                     overridden.add(dependency.name)
                     found += [one for one in self._overrides[dependency.name] if applies(one, markers)]
                 continue
@@ -304,6 +303,14 @@ class Provider(BaseProvider[str, int]):
             )
             if usable is not None:
                 self.catalog.foresee(usable.source, name)
+
+
+def _is_for(dependency: Dependency, extra: str) -> bool:
+    """Whether a dependency is one of an extra, or of none if that is empty, wherever else it applies."""
+    if dependency.marker is None:
+        return not extra
+    always = settle_extras(dependency.marker, ()) is not False
+    return always if not extra else not always and settle_extras(dependency.marker, (extra,)) is not False
 
 
 _MANY = 5  # conflicts; as uv counts
