@@ -38,8 +38,8 @@ Make = Callable[..., MetadataSource]
 class FakeBuilder:
     """Answers at once, and counts."""
 
-    def __init__(self, answer: bytes | ResolveError = STATIC) -> None:
-        self.answer = answer
+    def __init__(self, answer: bytes | ResolveError = STATIC, *, identity: str = "one") -> None:
+        self.answer, self.identity = answer, identity
         self.built: list[tuple[str, str]] = []
 
     def metadata(self, name: str, file: IndexFile) -> bytes:
@@ -321,7 +321,19 @@ def test_other_sdists_are_built_once(pkg_info: bytes | None, server: IndexServer
         assert source.metadata(file, "demo") == READ
     assert builder.built == [("demo", file.filename)]
     source.flush()
-    assert make(offline=True).metadata(file, "demo") == READ
+    idle = FakeBuilder()
+    assert make(builder=idle, offline=True).metadata(file, "demo") == READ
+    assert idle.built == []
+
+
+def test_each_interpreter_has_its_own_builds(server: IndexServer, make: Make) -> None:
+    file = served(server, sdist(server.directory, DYNAMIC))
+    source = make(builder=FakeBuilder())
+    source.metadata(file, "demo")
+    source.flush()
+    other = FakeBuilder(identity="other")
+    make(builder=other).metadata(file, "demo")
+    assert other.built == [("demo", file.filename)]
 
 
 def test_a_local_sdist_is_built_again_when_it_has_changed(server: IndexServer, make: Make) -> None:
@@ -330,7 +342,9 @@ def test_a_local_sdist_is_built_again_when_it_has_changed(server: IndexServer, m
     source = make(builder=FakeBuilder())
     source.metadata(file, "demo")
     source.flush()
-    assert make().metadata(file, "demo") == READ
+    idle = FakeBuilder()
+    assert make(builder=idle).metadata(file, "demo") == READ
+    assert idle.built == []
     sdist(server.directory, DYNAMIC + b"Summary: changed\n")
     with pytest.raises(BuildNeeded, match=r"gz: what it requires is known only after a build$"):
         make().metadata(file, "demo")

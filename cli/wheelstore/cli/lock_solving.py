@@ -145,6 +145,7 @@ class Builds:
     """A builder that is only made when something has to be built; what it found of direct sources is kept."""
 
     make: Callable[[], IsolatedBuilder]
+    opening: Opening
     stack: ExitStack
     found: dict[Source, Direct] = field(default_factory=dict)
     _builder: IsolatedBuilder | None = None
@@ -157,6 +158,11 @@ class Builds:
             if self._builder is None:
                 self._builder = self.stack.enter_context(self.make())
             return self._builder
+
+    @property
+    def identity(self) -> str:
+        """The interpreter that backends run under."""
+        return self.opening.interpreter[0].identity
 
     def metadata(self, name: str, file: IndexFile) -> bytes:
         """METADATA out of an sdist, as `MetadataSource` asks for it."""
@@ -253,7 +259,7 @@ def builds_of(
 
         return IsolatedBuilder(workshop, resolve_build, environ, offline=request.offline)
 
-    return Builds(make, stack)
+    return Builds(make, opening, stack)
 
 
 def _resolve_build(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-SCHEMA = 4
+SCHEMA = 5
 
 STEPS: Sequence[Sequence[str]] = (
     (
@@ -25,6 +25,7 @@ STEPS: Sequence[Sequence[str]] = (
         PRIMARY KEY (key, url)) WITHOUT ROWID""",
     ),
     ("ALTER TABLE metadata ADD COLUMN sidecar BLOB",),  # NULL: not from a sidecar, or not known to be
+    ("DELETE FROM metadata",),  # some of it was what a backend had said, whichever Python asked it
 )
 """What leads from each version of the schema to the next."""
 

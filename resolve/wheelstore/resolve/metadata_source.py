@@ -43,6 +43,10 @@ _ROWS_AT_ONCE = 64
 class Builder(Protocol):
     """Asks an sdist's build backend (PEP 517); from several threads at once."""
 
+    @property
+    def identity(self) -> str:
+        """What the answers depend on beside the sdist: the interpreter that backends run under."""
+
     def metadata(self, name: str, file: IndexFile) -> bytes:
         """METADATA of what would be built of the sdist `file` of the project `name`.
 
@@ -69,6 +73,7 @@ class _Found(NamedTuple):
 
     metadata: Metadata
     sidecar: bytes | None = None
+    is_built: bool = False  # so that it is for one interpreter only
     is_costly: bool = True  # to find, and so worth remembering
 
 
@@ -146,7 +151,7 @@ class MetadataSource:
     def _find(self, file: IndexFile, name: str, key: bytes) -> Metadata:
         if key not in self._recalled:
             self._recall([key])
-        metadata = self._recalled[key]
+        metadata = self._recalled[key] or self._recall_built(file, key)
         if metadata is not None:
             return metadata
         try:
@@ -158,8 +163,20 @@ class MetadataSource:
             raise
         check_identity(found.metadata, filename=file.filename, name=name, where=file.url)
         if found.is_costly:
-            self._remember(key, found)
+            self._remember(self._built_key(key) if found.is_built else key, found)
         return found.metadata
+
+    def _recall_built(self, file: IndexFile, key: bytes) -> Metadata | None:
+        if self._builder is None or file.filename.endswith(".whl"):
+            return None
+        built = self._built_key(key)
+        self._recall([built])
+        return self._recalled[built]
+
+    def _built_key(self, key: bytes) -> bytes:
+        """What a backend said is remembered under: an answer may depend on the Python that it was asked with."""
+        assert self._builder is not None
+        return hashlib.sha256(key + self._builder.identity.encode()).digest()
 
     def _remember(self, key: bytes, found: _Found) -> None:
         with self._lock:
@@ -176,7 +193,8 @@ class MetadataSource:
         if file.url[:5].lower() == "file:":
             path = path_of(file.url)
             self.local_files.add(path)
-            return _Found(self._look_here(file, name, path), is_costly=not is_wheel)
+            metadata, is_built = self._look_here(file, name, path)
+            return _Found(metadata, is_built=is_built, is_costly=not is_wheel)
         if self._offline:
             raise UnknownOffline(file.url)
         beside = self._sidecar(file)
@@ -190,18 +208,19 @@ class MetadataSource:
             if data is not None:
                 return _Found(parse_metadata(data))
         inside = self._look_into_download(file)
-        return _Found(inside if inside is not None else self._built(file, name))
+        return _Found(inside) if inside is not None else _Found(self._built(file, name), is_built=True)
 
-    def _look_here(self, file: IndexFile, name: str, path: str) -> Metadata:
+    def _look_here(self, file: IndexFile, name: str, path: str) -> tuple[Metadata, bool]:
+        """What a file on this machine says, and whether it had to be built for that."""
         try:
             if file.filename.endswith(".whl"):
-                return parse_metadata(read_wheel(path))
+                return parse_metadata(read_wheel(path)), False
             if file.sha256 is not None and (actual := hash_file(path)) != file.sha256:
                 raise HashMismatch(file.url, expected=[f"sha256:{file.sha256}"], actual=f"sha256:{actual}")
             found = _of_sdist(file, path)
         except OSError as error:
             raise FetchFailed(file.url, error.strerror or str(error)) from None
-        return found if found is not None else self._built(file, name)
+        return (found, False) if found is not None else (self._built(file, name), True)
 
     def _built(self, file: IndexFile, name: str) -> Metadata:
         if self._builder is None:
