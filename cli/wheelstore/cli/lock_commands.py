@@ -44,7 +44,10 @@ _CHOICE: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--no-deps", "no_dependencies"), {**_FLAG, "help": "Lock only what is asked for."}),
     (("--python-version",), {"metavar": "VERSION", "help": "The Python to lock for."}),
     (("--python-platform",), {"metavar": "PLATFORM", "help": "The platform to lock for, as linux, macos, windows."}),
-    (("--universal",), {**_FLAG, "help": "One lock for all platforms, and all Pythons from --python-version on."}),
+    (
+        ("--universal",),
+        {**_FLAG, "help": "One lock for Linux, macOS and Windows, and all Pythons from --python-version on."},
+    ),
     (("--target", "targets"), {**_NAMES, "metavar": "PYTHON-PLATFORM", "help": "One of several, as 3.12-linux."}),
     (("--index-strategy",), {"type": _STRATEGIES, "help": "Which of several indexes answers."}),
     (("--index", "indexes"), {"multiple": True, "metavar": "[NAME=]URL", "help": "An index, asked before others."}),
