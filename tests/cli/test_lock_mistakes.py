@@ -237,3 +237,16 @@ def test_a_version_with_some_hashes_has_none(lock: Callable[..., Ran], server: I
     make_wheel(server.directory, "base", "3.0", tag="cp39-cp39-win_amd64")
     server.lie_about("base-3.0-py3-none-any.whl", None)
     assert "--hash" not in lock().stdout
+
+
+def test_versions_that_are_none_are_named_with_v(lock: Callable[..., Ran], server: IndexServer) -> None:
+    for number in range(5):
+        (server.directory / f"base-{number}.x!-py3-none-any.whl").write_bytes(b"")
+    for _ in range(2):  # of the page as it came, and of its digest
+        ran = lock("-v", "--no-memo")
+        assert (ran.status, ran.warnings) == (0, [])
+        assert (
+            "base: no version (PEP 440), passed over: base-0.x!-py3-none-any.whl, base-1.x!-py3-none-any.whl, "
+            "base-2.x!-py3-none-any.whl and 2 more\n"
+        ) in ran.stderr
+    assert "passed over" not in lock("--no-memo").stderr

@@ -32,6 +32,8 @@ from wheelstore.resolve.solving import NoAnswer
 from wheelstore.resolve.universal import CellError
 from wheelstore.resolve.write_requirements import unhashed
 
+_NAMES = 3  # that are said before "and more"
+
 
 def run_lock(request: LockRequest, opening: Opening, *, started: float, environ: Mapping[str, str] = os.environ) -> int:
     """Carry out `request` in what `opening` opens, and report on it; the exit status.
@@ -141,7 +143,10 @@ class _Lock:
             return Made.recalled(*found)
         self.console.detail(f"Looking in {', '.join(sources.indexes.sources) or 'no index'}")
         locker = Locker(self.request, rules, sources, reader, catalog, builds)
-        answer, inputs = self._solve(locker, inputs, earlier)
+        try:
+            answer, inputs = self._solve(locker, inputs, earlier)
+        finally:
+            self._tell_passed_over(sources.indexes)
         answer = _hashed(answer, sources.indexes)
         output = written(answer, self.request, inputs, rules=rules, where=sources.indexes.options)
         warnings = (*earlier.warnings, *_yanked(answer), *_without_hashes(answer, request), *self._pythons(inputs))
@@ -149,6 +154,11 @@ class _Lock:
         sources.indexes.flush()
         recollection.remember(made.said, output, answer, reader=reader)
         return made
+
+    def _tell_passed_over(self, indexes: Indexes) -> None:
+        for project, names in indexes.passed_over().items() if self.console.verbose else ():
+            more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+            self.console.detail(f"{project}: no version (PEP 440), passed over: {', '.join(names[:_NAMES])}{more}")
 
     def _solve(self, locker: Locker, inputs: Inputs, earlier: EarlierPins) -> tuple[Answer, Inputs]:
         request = self.request

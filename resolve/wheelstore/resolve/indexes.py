@@ -93,6 +93,7 @@ class Indexes:
         self._indexes = tuple(_slashed(as_url(url)) for url in urls)
         self._find_links = tuple(as_url(location) for location in options.find_links)
         self._cache = PageCache(pages, facts, now=now, offline=offline, refresh=refresh, stale_if_error=stale_if_error)
+        self._answered: dict[tuple[str, str], Page | RawPage] = {}
         self.sources = tuple(without_credentials(url) for url in (*self._find_links, *self._indexes))
 
     def flush(self) -> None:
@@ -141,7 +142,15 @@ class Indexes:
         for location in indexes:
             page = self._or_none(self._index_page, location, project)
             if page is not None:
+                self._answered[project, location] = page
                 yield Answer(without_credentials(location), page)
+
+    def passed_over(self) -> dict[str, tuple[str, ...]]:
+        """Files on the pages that had a say whose version is none (PEP 440), by project."""
+        found: dict[str, dict[str, None]] = {}
+        for (project, _), page in sorted(self._answered.items(), key=lambda one: one[0]):
+            found.setdefault(project, {}).update(dict.fromkeys(page.passed_over))
+        return {project: tuple(names) for project, names in found.items() if names}
 
     def is_at_hand(self, project: str) -> bool:
         """Whether asking for a project takes no network, as far as that can be told quickly."""

@@ -13,7 +13,7 @@ from typing import Any
 from wheelstore.resolve.filenames import projects_of, public_key, version_key, version_of
 from wheelstore.resolve.simple import IndexFile
 
-FORMAT = 2
+FORMAT = 3
 """Changes with the layout, so that what an older program remembered is read anew."""
 
 _LITERAL = " "  # begins a stored URL that is not prefix + directory + filename; no URL begins so
@@ -31,11 +31,14 @@ def digest_by_version(files: Iterable[IndexFile], project: str) -> bytes:
         found = public_key(version) if version is not None else None
         return (found,) if found is not None else ()
 
-    return _digest(files, key, _versions(files, project))
+    versions = ascending(version_of(file.filename, project) for file in files)
+    return _digest(files, key, versions, unversioned((file.filename for file in files), project))
 
 
-def _versions(files: Iterable[IndexFile], project: str) -> list[str]:
-    return ascending(version_of(file.filename, project) for file in files)
+def unversioned(filenames: Iterable[str], project: str) -> list[str]:
+    """The files of a project whose version is none (PEP 440): nobody can ask for them."""
+    named = ((name, version_of(name, project)) for name in filenames)
+    return [name for name, version in named if version is not None and version_key(version) is None]
 
 
 def ascending(versions: Iterable[str | None]) -> list[str]:
@@ -48,10 +51,15 @@ def ascending(versions: Iterable[str | None]) -> list[str]:
 
 def digest_by_project(files: Iterable[IndexFile]) -> bytes:
     """Digest a find-links page; a file that could belong to several projects is in each one's group."""
-    return _digest(files, lambda file: projects_of(file.filename), [])
+    return _digest(files, lambda file: projects_of(file.filename), [], [])
 
 
-def _digest(files: Iterable[IndexFile], keys_of: Callable[[IndexFile], tuple[str, ...]], versions: list[str]) -> bytes:
+def _digest(
+    files: Iterable[IndexFile],
+    keys_of: Callable[[IndexFile], tuple[str, ...]],
+    versions: list[str],
+    passed_over: list[str],
+) -> bytes:
     import orjson
 
     files = list(files)
@@ -65,7 +73,7 @@ def _digest(files: Iterable[IndexFile], keys_of: Callable[[IndexFile], tuple[str
                 groups[key].append(row)
             else:
                 groups[key] = [row]
-    header: list[Any] = [FORMAT, prefix, [], versions]
+    header: list[Any] = [FORMAT, prefix, [], versions, passed_over]
     segments: list[bytes] = []
     for key, rows in groups.items():
         segments.append(orjson.dumps(rows))
@@ -95,9 +103,12 @@ def _row(file: IndexFile, prefix: int) -> list[Any]:
 
 
 class Page:
-    """A digested page, opened; groups are decoded when they are asked for."""
+    """A digested page, opened; groups are decoded when they are asked for.
 
-    __slots__ = ("_blob", "_groups", "_prefix", "_versions")
+    ``passed_over`` are the files of an index page whose version is none.
+    """
+
+    __slots__ = ("_blob", "_groups", "_prefix", "_versions", "passed_over")
 
     def __init__(self, blob: bytes) -> None:
         """Open a digest; raises `ValueError` for one of another format."""
@@ -106,8 +117,9 @@ class Page:
         end = blob.find(b"\n") + 1
         if not blob.startswith(b"[%d," % FORMAT) or not end:
             raise ValueError("not a digested page of this format")
-        _, self._prefix, groups, versions = orjson.loads(blob[:end])
+        _, self._prefix, groups, versions, passed_over = orjson.loads(blob[:end])
         self._versions: list[str] = versions
+        self.passed_over: list[str] = passed_over
         self._blob = blob
         self._groups: dict[str, tuple[int, int]] = {}
         for key, length in groups:

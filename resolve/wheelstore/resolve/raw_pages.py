@@ -13,7 +13,7 @@ from typing import Any
 from isal import isal_zlib
 
 from wheelstore.resolve.filenames import public_key, version_of
-from wheelstore.resolve.pages import ascending, digest_by_version
+from wheelstore.resolve.pages import ascending, digest_by_version, unversioned
 from wheelstore.resolve.simple import IndexFile, json_entries, json_file, parse_page
 
 InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub calls it an instance
@@ -58,6 +58,11 @@ class RawPage:
                 groups.setdefault(key, []).append(entry)
         self._groups = groups
         return ascending(versions)
+
+    @property
+    def passed_over(self) -> list[str]:
+        """The files whose version is none."""
+        return unversioned((entry["filename"] for entry in self._entries), self._project)
 
     def group(self, key: str) -> tuple[IndexFile, ...]:
         """The files of one public version, in the page's order."""
